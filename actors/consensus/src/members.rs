@@ -1,0 +1,155 @@
+//! Changing who is in a group. Every step can be repeated: a change that was cut off is finished by asking again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nbos_mesh::NodeName;
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::{ChangeMembers, Precondition};
+use tokio::time::Instant;
+
+use crate::id::ReplicaId;
+use crate::replica::{Metrics, Raft, Replica};
+use crate::types::{Home, StoredMembership};
+use crate::wire::Outcome;
+use crate::work::{Elsewhere, write_failed};
+
+/// A learner this close to the leader is made a voter (notes on openraft, migration step 3).
+const CLOSE: u64 = 16;
+
+pub(crate) async fn add_learner(raft: &Raft, id: ReplicaId, node: &NodeName) -> Result<Outcome, Elsewhere> {
+    match current(raft).membership().get_node(&id.0) {
+        Some(home) if *home == Home(node.to_string()) => return Ok(Outcome::Done),
+        // The same id on another node would be a second replica with an empty log.
+        Some(home) => return Ok(Outcome::Refused(format!("replica {id} is on {} already", home.0))),
+        None => {}
+    }
+    match raft.add_learner(id.0, Home(node.to_string()), false).await {
+        Ok(_) => Ok(Outcome::Done),
+        Err(error) => write_failed(error),
+    }
+}
+
+/// Makes `new` a voter in the place of `old`.
+///
+/// The group never has fewer voters than before. The leader hands over first when it is the one to go.
+pub(crate) async fn replace(
+    replica: &Replica,
+    raft: &Raft,
+    old: ReplicaId,
+    (new, node): (ReplicaId, &NodeName),
+    deadline: Instant,
+) -> Result<Outcome, Elsewhere> {
+    if current(raft).get_joint_config().len() > 1 {
+        // A change without a change: openraft flattens the joint config that an earlier one left behind.
+        let flatten = ChangeMembers::AddVoterIds(BTreeSet::new());
+        if let Err(error) = raft
+            .change_membership_if(flatten, false, unchanged(&current(raft)))
+            .await
+        {
+            return write_failed(error);
+        }
+    }
+    let members = current(raft);
+    let mut voters: BTreeSet<u64> = members.voter_ids().collect();
+    if voters.contains(&new.0) && members.get_node(&old.0).is_none() {
+        return Ok(Outcome::Done);
+    }
+    if !voters.contains(&new.0) && members.get_node(&old.0).is_none() {
+        return Ok(Outcome::Refused(format!("there is no replica {old} to replace")));
+    }
+    match add_learner(raft, new, node).await? {
+        Outcome::Done => {}
+        other => return Ok(other),
+    }
+    let caught_up = |metrics: &Metrics| {
+        let matched = metrics
+            .replication
+            .as_ref()
+            .and_then(|all| all.get(&new.0).cloned().flatten());
+        let matched = matched.map_or(0, |id| id.index + CLOSE);
+        !metrics.state.is_leader() || matched >= metrics.last_log_index.unwrap_or(0)
+    };
+    if replica.wait_for(raft, deadline, caught_up).await.is_err() {
+        return Ok(Outcome::Unknown);
+    }
+    if old == replica.me() {
+        let stays = voters.iter().copied().find(|id| *id != old.0 && *id != new.0);
+        match stays {
+            // Whoever leads then is asked again by the one who asked.
+            Some(stays) => {
+                return transfer(replica, raft, ReplicaId(stays), deadline)
+                    .await
+                    .map(|_| not_leader(raft));
+            }
+            None => tracing::debug!(group = %replica.group(), "the only voter is replaced and steps down by itself"),
+        }
+    }
+    let members = current(raft);
+    voters.remove(&old.0);
+    voters.insert(new.0);
+    let change = if members.voter_ids().collect::<BTreeSet<_>>() == voters {
+        ChangeMembers::RemoveNodes(BTreeSet::from([old.0]))
+    } else {
+        ChangeMembers::ReplaceAllVoters(voters)
+    };
+    match raft.change_membership_if(change, false, unchanged(&members)).await {
+        Ok(_) => Ok(Outcome::Done),
+        Err(error) => write_failed(error),
+    }
+}
+
+/// Hands leadership to a voter and waits until it is not here any more.
+pub(crate) async fn transfer(
+    replica: &Replica,
+    raft: &Raft,
+    to: ReplicaId,
+    deadline: Instant,
+) -> Result<Outcome, Elsewhere> {
+    if to == replica.me() {
+        return if raft.is_leader() {
+            Ok(Outcome::Done)
+        } else {
+            Err(Elsewhere::empty())
+        };
+    }
+    if !current(raft).voter_ids().any(|id| id == to.0) {
+        return Ok(Outcome::Refused(format!("replica {to} is not a voter")));
+    }
+    if raft.trigger().transfer_leader(to.0).await.is_err() {
+        return Ok(Outcome::Unknown);
+    }
+    let gone = |metrics: &Metrics| metrics.current_leader.is_some_and(|leader| leader != replica.me().0);
+    match replica.wait_for(raft, deadline, gone).await {
+        Ok(()) => Ok(Outcome::Done),
+        Err(_) => Ok(Outcome::Unknown),
+    }
+}
+
+/// The members a new group begins with, as openraft wants them.
+pub(crate) fn first(members: BTreeMap<ReplicaId, NodeName>) -> BTreeMap<u64, Home> {
+    members
+        .into_iter()
+        .map(|(id, node)| (id.0, Home(node.to_string())))
+        .collect()
+}
+
+fn current(raft: &Raft) -> StoredMembership {
+    raft.metrics().borrow_watched().membership_config.as_ref().clone()
+}
+
+fn not_leader(raft: &Raft) -> Outcome {
+    let metrics = raft.metrics();
+    let metrics = metrics.borrow_watched();
+    let leader = metrics.current_leader.and_then(|id| {
+        let home = metrics.membership_config.membership().get_node(&id)?;
+        Some((ReplicaId(id), NodeName::from(home.0.as_str())))
+    });
+    Outcome::NotLeader(leader)
+}
+
+/// The change is made only if nobody else changed the members meanwhile.
+fn unchanged(members: &StoredMembership) -> [Precondition<crate::types::Types>; 1] {
+    [Precondition::LastMembershipLogId {
+        last_membership_log_id: *members.log_id(),
+    }]
+}

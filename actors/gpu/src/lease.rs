@@ -1,0 +1,49 @@
+//! A lease: the right to use devices until a deadline.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+/// Names a lease of one host's ledger. Never reused while the node runs, also not by a restarted ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LeaseId(pub(crate) u64);
+
+impl fmt::Display for LeaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// One GPU of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Position on the host, from 0; NVML's index for a real device.
+    pub index: u32,
+    /// `GPU-…`, stable across reboots for a real device, unique in the cluster.
+    pub uuid: String,
+}
+
+/// Asks for devices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseRequest {
+    /// Who will use them, normally a kernel's id.
+    pub holder: String,
+    /// The holder's epoch. A newer epoch ends the holder's older leases; an older one is refused.
+    pub epoch: u64,
+    /// How many, all or nothing; at least 1.
+    pub count: u32,
+    /// How long to wait for them; zero means now or not at all.
+    pub within: Duration,
+}
+
+/// Devices granted together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Renews and releases it.
+    pub id: LeaseId,
+    /// The devices, ordered by index.
+    pub devices: Vec<Device>,
+    /// When it ends unless renewed. The holder must have stopped using the devices by then.
+    pub deadline: Instant,
+}

@@ -1,0 +1,541 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn devices(count: u32) -> Vec<Device> {
+    (0..count)
+        .map(|index| Device {
+            index,
+            uuid: format!("GPU-{index}"),
+        })
+        .collect()
+}
+
+fn request(ticket: u64, holder: &str, epoch: u64, count: u32, within: Duration) -> Event {
+    let request = LeaseRequest {
+        holder: holder.to_owned(),
+        epoch,
+        count,
+        within,
+    };
+    Event::Request {
+        ticket: Ticket(ticket),
+        request,
+    }
+}
+
+fn granted(actions: &[Action]) -> Vec<(u64, Lease)> {
+    let grants = actions.iter().filter_map(|it| match it {
+        Action::Granted(ticket, lease) => Some((ticket.0, lease.clone())),
+        _ => None,
+    });
+    grants.collect()
+}
+
+fn refused(actions: &[Action]) -> Vec<(u64, Refusal)> {
+    let refusals = actions.iter().filter_map(|it| match it {
+        Action::Refused(ticket, refusal) => Some((ticket.0, refusal.clone())),
+        _ => None,
+    });
+    refusals.collect()
+}
+
+fn indexes(lease: &Lease) -> Vec<u32> {
+    lease.devices.iter().map(|it| it.index).collect()
+}
+
+/// Grants `count` devices to `holder` and gives the lease.
+fn lend(ledger: &mut GpuLedger, now: Instant, holder: &str, count: u32) -> Lease {
+    let actions = ledger.step(now, request(1000, holder, 1, count, Duration::ZERO));
+    granted(&actions).pop().expect("granted").1
+}
+
+fn clear(ledger: &mut GpuLedger, now: Instant, lease: &Lease) -> Vec<Action> {
+    let looks = indexes(lease).into_iter().map(|device| Event::Cleared {
+        device,
+        lease: lease.id,
+    });
+    looks.flat_map(|it| ledger.step(now, it)).collect()
+}
+
+#[test]
+fn lends_all_or_nothing() {
+    let (mut ledger, now) = (GpuLedger::new(devices(4)), Instant::now());
+    let first = lend(&mut ledger, now, "a", 3);
+    assert_eq!(indexes(&first), [0, 1, 2]);
+    assert_eq!(first.deadline, now + LEASE_TERM);
+    let actions = ledger.step(now, request(2, "b", 1, 2, Duration::ZERO));
+    assert_eq!(
+        refused(&actions),
+        [(
+            2,
+            Refusal::NoRoom {
+                asked: 2,
+                waited: Duration::ZERO
+            }
+        )]
+    );
+    assert_eq!(indexes(&lend(&mut ledger, now, "b", 1)), [3]);
+}
+
+#[test]
+fn refuses_what_can_never_be() {
+    let (mut ledger, now) = (GpuLedger::new(devices(2)), Instant::now());
+    for asked in [0, 3] {
+        let actions = ledger.step(now, request(1, "a", 1, asked, SECOND));
+        assert_eq!(refused(&actions), [(1, Refusal::Impossible { asked, installed: 2 })]);
+    }
+}
+
+#[test]
+fn lends_to_another_only_what_was_seen_clear() {
+    let (mut ledger, now) = (GpuLedger::new(devices(1)), Instant::now());
+    let first = lend(&mut ledger, now, "a", 1);
+    assert!(granted(&ledger.step(now, request(2, "b", 1, 1, SECOND))).is_empty());
+    let actions = ledger.step(
+        now,
+        Event::Release {
+            ticket: Ticket(3),
+            lease: first.id,
+        },
+    );
+    assert!(actions.contains(&Action::Released(Ticket(3))) && granted(&actions).is_empty());
+    // A late report about something else frees nothing.
+    assert!(
+        ledger
+            .step(
+                now,
+                Event::Cleared {
+                    device: 0,
+                    lease: LeaseId(99)
+                }
+            )
+            .is_empty()
+    );
+    assert_eq!(granted(&clear(&mut ledger, now, &first))[0].0, 2);
+}
+
+#[test]
+fn gives_a_holder_its_own_device_back_at_once() {
+    let (mut ledger, now) = (GpuLedger::new(devices(2)), Instant::now());
+    let (_, mine) = (lend(&mut ledger, now, "other", 1), lend(&mut ledger, now, "me", 1));
+    ledger.step(
+        now,
+        Event::Release {
+            ticket: Ticket(1),
+            lease: mine.id,
+        },
+    );
+    let again = lend(&mut ledger, now, "me", 1);
+    assert_eq!(indexes(&again), indexes(&mine));
+    // The report of the first clearing comes late: the device stays lent.
+    ledger.step(
+        now,
+        Event::Cleared {
+            device: 1,
+            lease: mine.id,
+        },
+    );
+    assert_eq!(ledger.view()[1].state, DeviceState::Leased);
+}
+
+#[test]
+fn large_request_is_not_overtaken() {
+    let (mut ledger, now) = (GpuLedger::new(devices(2)), Instant::now());
+    let first = lend(&mut ledger, now, "a", 1);
+    ledger.step(now, request(2, "large", 1, 2, SECOND));
+    assert!(granted(&ledger.step(now, request(3, "small", 1, 1, 2 * SECOND))).is_empty());
+    ledger.step(
+        now,
+        Event::Release {
+            ticket: Ticket(4),
+            lease: first.id,
+        },
+    );
+    let grants = granted(&clear(&mut ledger, now, &first));
+    assert_eq!(grants.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn head_that_gives_up_lets_the_next_one_through() {
+    let (mut ledger, now) = (GpuLedger::new(devices(2)), Instant::now());
+    lend(&mut ledger, now, "a", 1);
+    ledger.step(now, request(2, "large", 1, 2, SECOND));
+    ledger.step(now, request(3, "small", 1, 1, 2 * SECOND));
+    assert_eq!(ledger.next_tick(), Some(now + SECOND));
+    let actions = ledger.step(now + SECOND, Event::Tick);
+    assert_eq!(
+        refused(&actions),
+        [(
+            2,
+            Refusal::NoRoom {
+                asked: 2,
+                waited: SECOND
+            }
+        )]
+    );
+    assert_eq!(granted(&actions)[0].0, 3);
+}
+
+#[test]
+fn withdrawn_request_gets_nothing() {
+    let (mut ledger, now) = (GpuLedger::new(devices(1)), Instant::now());
+    let first = lend(&mut ledger, now, "a", 1);
+    ledger.step(now, request(2, "b", 1, 1, SECOND));
+    ledger.step(now, Event::Withdraw { ticket: Ticket(2) });
+    ledger.step(
+        now,
+        Event::Release {
+            ticket: Ticket(3),
+            lease: first.id,
+        },
+    );
+    assert!(clear(&mut ledger, now, &first).is_empty());
+    assert_eq!(ledger.view()[0].state, DeviceState::Free);
+}
+
+#[test]
+fn lease_ends_unless_renewed() {
+    let (mut ledger, start) = (GpuLedger::new(devices(1)), Instant::now());
+    let lease = lend(&mut ledger, start, "a", 1);
+    let half = start + LEASE_TERM / 2;
+    let actions = ledger.step(
+        half,
+        Event::Renew {
+            ticket: Ticket(2),
+            lease: lease.id,
+        },
+    );
+    assert_eq!(actions, [Action::Renewed(Ticket(2), half + LEASE_TERM)]);
+    assert_eq!(ledger.step(start + LEASE_TERM, Event::Tick), []);
+    let actions = ledger.step(half + LEASE_TERM, Event::Tick);
+    assert!(actions.contains(&Action::Ended {
+        lease: lease.id,
+        holder: "a".to_owned(),
+        why: Why::Expired
+    }));
+    let late = ledger.step(
+        half + LEASE_TERM,
+        Event::Renew {
+            ticket: Ticket(3),
+            lease: lease.id,
+        },
+    );
+    assert_eq!(refused(&late), [(3, Refusal::LeaseOver(lease.id))]);
+}
+
+#[test]
+fn newer_epoch_ends_the_older_and_refuses_its_return() {
+    let (mut ledger, now) = (GpuLedger::new(devices(2)), Instant::now());
+    let old = lend(&mut ledger, now, "a", 2);
+    let actions = ledger.step(now, request(2, "a", 2, 1, Duration::ZERO));
+    assert!(actions.contains(&Action::Ended {
+        lease: old.id,
+        holder: "a".to_owned(),
+        why: Why::NewerEpoch
+    }));
+    assert_eq!(granted(&actions)[0].0, 2);
+    let actions = ledger.step(now, request(3, "a", 1, 1, SECOND));
+    assert_eq!(
+        refused(&actions),
+        [(
+            3,
+            Refusal::StaleEpoch {
+                holder: "a".to_owned(),
+                epoch: 1,
+                newest: 2
+            }
+        )]
+    );
+}
+
+#[test]
+fn waiting_line_is_bounded() {
+    let (mut ledger, now) = (GpuLedger::new(devices(1)), Instant::now());
+    lend(&mut ledger, now, "a", 1);
+    for ticket in 0..MAX_WAITING as u64 {
+        assert!(refused(&ledger.step(now, request(ticket, &format!("h{ticket}"), 1, 1, SECOND))).is_empty());
+    }
+    let actions = ledger.step(now, request(9999, "z", 1, 1, SECOND));
+    assert_eq!(refused(&actions), [(9999, Refusal::QueueFull { waiting: MAX_WAITING })]);
+}
+
+#[test]
+fn device_that_stays_occupied_is_quarantined_and_comes_back() {
+    let (mut ledger, start) = (GpuLedger::new(devices(1)), Instant::now());
+    let lease = lend(&mut ledger, start, "a", 1);
+    ledger.step(
+        start,
+        Event::Release {
+            ticket: Ticket(1),
+            lease: lease.id,
+        },
+    );
+    let mut reports = 0;
+    let mut now = start;
+    while let Some(due) = ledger.next_tick().filter(|it| *it <= start + 2 * QUARANTINE_AFTER) {
+        assert!(due > now, "each look is later than the last");
+        now = due;
+        let actions = ledger.step(now, Event::Tick);
+        assert!(actions.contains(&Action::Clear {
+            device: 0,
+            lease: lease.id
+        }));
+        reports += actions
+            .iter()
+            .filter(|it| matches!(it, Action::Quarantined { device: 0 }))
+            .count();
+    }
+    assert_eq!((reports, ledger.view()[0].state), (1, DeviceState::Quarantined));
+    clear(&mut ledger, now, &lease);
+    assert_eq!(ledger.view()[0].state, DeviceState::Free);
+}
+
+#[test]
+fn ledger_after_a_crash_waits_for_old_leases_and_reuses_no_id() {
+    let (mut old, start) = (GpuLedger::new(devices(1)), Instant::now());
+    let lost = lend(&mut old, start, "a", 1);
+    let mut ledger = GpuLedger::after_crash(devices(1), 1, start);
+    let actions = ledger.step(
+        start,
+        Event::Renew {
+            ticket: Ticket(1),
+            lease: lost.id,
+        },
+    );
+    assert_eq!(refused(&actions), [(1, Refusal::LeaseOver(lost.id))]);
+    // Not even to the old holder: who that was is unknown.
+    assert!(granted(&ledger.step(start, request(2, "a", 1, 1, 2 * LEASE_TERM))).is_empty());
+    ledger.step(
+        start,
+        Event::Cleared {
+            device: 0,
+            lease: lost.id,
+        },
+    );
+    assert_eq!(ledger.next_tick(), Some(lost.deadline));
+    let look = ledger.step(lost.deadline, Event::Tick);
+    let [Action::Clear { device: 0, lease }] = look[..] else {
+        panic!("{look:?}")
+    };
+    let grants = granted(&ledger.step(lost.deadline, Event::Cleared { device: 0, lease }));
+    assert!(grants[0].1.id > lost.id);
+}
+
+/// One thing a random run does. Tickets and leases are chosen among those seen so far, by remainder.
+#[derive(Debug, Clone)]
+enum Op {
+    Ask {
+        holder: u8,
+        epoch: u64,
+        count: u32,
+        within_ms: u64,
+    },
+    Withdraw(usize),
+    Renew(usize),
+    Release(usize),
+    Undelivered(usize),
+    ClearAll,
+    ClearOne {
+        device: u32,
+        lease: usize,
+    },
+    Wait(u64),
+    UntilDue,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => (0..5u8, 0..3u64, 0..6u32, prop_oneof![Just(0), 1..15_000u64])
+            .prop_map(|(holder, epoch, count, within_ms)| Op::Ask { holder, epoch, count, within_ms }),
+        1 => any::<usize>().prop_map(Op::Withdraw),
+        2 => any::<usize>().prop_map(Op::Renew),
+        3 => any::<usize>().prop_map(Op::Release),
+        1 => any::<usize>().prop_map(Op::Undelivered),
+        3 => Just(Op::ClearAll),
+        1 => (0..6u32, any::<usize>()).prop_map(|(device, lease)| Op::ClearOne { device, lease }),
+        2 => (0..4_000u64).prop_map(Op::Wait),
+        2 => Just(Op::UntilDue),
+    ]
+}
+
+/// What an observer who sees only events and actions knows.
+#[derive(Default)]
+struct Observer {
+    /// Device → lease, from grant until `Clear` is asked.
+    lent: BTreeMap<u32, LeaseId>,
+    /// Device → (lease, holder), from `Clear` asked until it is seen clear or lent again.
+    dirty: BTreeMap<u32, (LeaseId, String)>,
+    holders: BTreeMap<LeaseId, String>,
+    deadlines: BTreeMap<LeaseId, Instant>,
+    /// Ticket → (holder, when it must be answered).
+    owed: BTreeMap<Ticket, (String, Instant)>,
+    last_granted: Option<Ticket>,
+    leases: Vec<LeaseId>,
+}
+
+impl Observer {
+    fn see(&mut self, now: Instant, actions: &[Action]) {
+        for action in actions {
+            match action {
+                Action::Granted(ticket, lease) => self.see_grant(now, *ticket, lease),
+                Action::Renewed(_, deadline) => assert_eq!(*deadline, now + LEASE_TERM),
+                Action::Refused(ticket, _) => {
+                    self.owed.remove(ticket);
+                }
+                Action::Clear { device, lease } => {
+                    if self.lent.remove(device).is_some_and(|it| it != *lease) {
+                        panic!("device {device} is cleared of a lease that does not have it");
+                    }
+                    self.deadlines.remove(lease);
+                    self.dirty.insert(*device, (*lease, self.holders[lease].clone()));
+                }
+                Action::Released(_) | Action::Bind { .. } | Action::Ended { .. } | Action::Quarantined { .. } => {}
+            }
+        }
+        assert!(
+            self.deadlines.values().all(|it| *it > now),
+            "a lease outlives its deadline"
+        );
+        assert!(
+            self.owed.values().all(|(_, until)| *until > now),
+            "a caller waits longer than it asked"
+        );
+    }
+
+    fn see_grant(&mut self, now: Instant, ticket: Ticket, lease: &Lease) {
+        let (holder, _) = self
+            .owed
+            .remove(&ticket)
+            .expect("granted to somebody who is owed an answer");
+        assert!(self.last_granted < Some(ticket), "first come, first served");
+        self.last_granted = Some(ticket);
+        assert!(!self.holders.contains_key(&lease.id), "lease ids are not reused");
+        assert_eq!(lease.deadline, now + LEASE_TERM);
+        for device in &lease.devices {
+            assert_eq!(
+                self.lent.insert(device.index, lease.id),
+                None,
+                "device {} is lent twice",
+                device.index
+            );
+            if let Some((_, last)) = self.dirty.remove(&device.index) {
+                assert_eq!(last, holder, "device {} still has memory of another", device.index);
+            }
+        }
+        self.holders.insert(lease.id, holder);
+        self.deadlines.insert(lease.id, lease.deadline);
+        self.leases.push(lease.id);
+    }
+}
+
+fn chosen<T: Copy>(from: &[T], by: usize) -> Option<T> {
+    (!from.is_empty()).then(|| from[by % from.len()])
+}
+
+fn run(installed: u32, ops: Vec<Op>) {
+    let mut ledger = GpuLedger::new(devices(installed));
+    let mut observer = Observer::default();
+    let mut now = Instant::now();
+    let mut last_ticket = 0;
+    for op in ops {
+        last_ticket += 1;
+        let ticket = Ticket(last_ticket);
+        let events = match op {
+            Op::Ask {
+                holder,
+                epoch,
+                count,
+                within_ms,
+            } => {
+                let (holder, within) = (format!("h{holder}"), Duration::from_millis(within_ms));
+                // Something due now may still be served by this step.
+                observer
+                    .owed
+                    .insert(ticket, (holder.clone(), now + within + Duration::from_nanos(1)));
+                vec![request(ticket.0, &holder, epoch, count, within)]
+            }
+            Op::Withdraw(by) => {
+                let owed: Vec<Ticket> = observer.owed.keys().copied().collect();
+                let ticket = chosen(&owed, by).unwrap_or(ticket);
+                observer.owed.remove(&ticket);
+                vec![Event::Withdraw { ticket }]
+            }
+            Op::Renew(by) => chosen(&observer.leases, by)
+                .map(|lease| Event::Renew { ticket, lease })
+                .into_iter()
+                .collect(),
+            Op::Release(by) => chosen(&observer.leases, by)
+                .map(|lease| Event::Release { ticket, lease })
+                .into_iter()
+                .collect(),
+            Op::Undelivered(by) => chosen(&observer.leases, by)
+                .map(|lease| Event::Undelivered { lease })
+                .into_iter()
+                .collect(),
+            Op::ClearAll => {
+                let dirty = observer.dirty.iter();
+                dirty
+                    .map(|(&device, (lease, _))| Event::Cleared { device, lease: *lease })
+                    .collect()
+            }
+            Op::ClearOne { device, lease } => {
+                let lease = chosen(&observer.leases, lease).unwrap_or(LeaseId(7));
+                vec![Event::Cleared { device, lease }]
+            }
+            Op::Wait(ms) => {
+                now += Duration::from_millis(ms);
+                vec![Event::Tick]
+            }
+            Op::UntilDue => {
+                now = ledger.next_tick().map_or(now, |due| due.max(now));
+                vec![Event::Tick]
+            }
+        };
+        for event in events {
+            if let Event::Cleared { device, lease } = &event
+                && observer.dirty.get(device).is_some_and(|(of, _)| of == lease)
+            {
+                observer.dirty.remove(device);
+            }
+            let tick = matches!(event, Event::Tick);
+            let renewed = match event {
+                Event::Renew { lease, .. } => Some(lease),
+                _ => None,
+            };
+            let actions = ledger.step(now, event);
+            if let (Some(lease), true) = (renewed, actions.iter().any(|it| matches!(it, Action::Renewed(..)))) {
+                observer.deadlines.insert(lease, now + LEASE_TERM);
+            }
+            observer.see(now, &actions);
+            assert_eq!(ledger.violation(), None);
+            assert!(
+                !tick || ledger.next_tick().is_none_or(|due| due > now),
+                "a tick leaves nothing due"
+            );
+            let head_could_go = ledger.waiting.front().and_then(|it| ledger.pick(&it.request));
+            assert_eq!(head_could_go, None, "nobody waits for what is there");
+            let lent: BTreeSet<u32> = ledger
+                .leases
+                .values()
+                .flat_map(|it| it.devices.iter().copied())
+                .collect();
+            assert_eq!(
+                lent,
+                observer.lent.keys().copied().collect(),
+                "ledger and observer agree"
+            );
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn random_runs_keep_the_invariants(installed in 1..6u32, ops in prop::collection::vec(op(), 1..120)) {
+        run(installed, ops);
+    }
+}

@@ -1,0 +1,264 @@
+//! The host actor: keeps the replicas that the control state wants here, and tells about them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use nbos_consensus::{GroupId, ReplicaId};
+use nbos_kernel::protocol::ReplicaInfo;
+use nbos_kernel::{Identity, KernelId, Message as ReplicaMessage, Surroundings};
+use nbos_mesh::{Delivery, Fault, Responder, codec};
+use nbos_scheduler::ControlHandle;
+use nbos_supervision::{ChildSpec, Restart, SupervisorHandle, Tree};
+use ractor::rpc::CallResult;
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+
+use crate::plan::{Change, Running, plan};
+use crate::protocol::{HOST_PATH, HostInfo, HostReply, HostRequest};
+use nbos_kernel::protocol::to_bytes;
+
+/// A replica answers at once or is hung.
+const INFO_WITHIN: Duration = Duration::from_millis(400);
+
+/// The control group may be electing; registration goes on until it succeeds.
+const REGISTER_WITHIN: Duration = Duration::from_secs(5);
+
+/// What could not be started is tried again after this.
+const RETRY: Duration = Duration::from_millis(500);
+
+pub struct Host;
+
+#[derive(Clone)]
+pub struct Arguments {
+    pub surroundings: Surroundings,
+    pub control: ControlHandle,
+    pub tree: Tree,
+    /// Supervises the replicas.
+    pub replicas: SupervisorHandle,
+    /// Replicas of a kernel, for the subscription ratio.
+    pub replication: u32,
+}
+
+pub struct State {
+    around: Arguments,
+    running: Running,
+    background: Vec<tokio::task::JoinHandle<()>>,
+}
+
+pub enum Message {
+    Delivery(Delivery),
+    /// The control state changed, or something is to be tried again.
+    Reconcile,
+}
+
+impl ractor::Message for Message {}
+
+impl From<Delivery> for Message {
+    fn from(delivery: Delivery) -> Self {
+        Self::Delivery(delivery)
+    }
+}
+
+impl TryFrom<Message> for Delivery {
+    type Error = ();
+
+    fn try_from(message: Message) -> Result<Self, ()> {
+        match message {
+            Message::Delivery(delivery) => Ok(delivery),
+            Message::Reconcile => Err(()),
+        }
+    }
+}
+
+impl Actor for Host {
+    type Msg = Message;
+    type State = State;
+    type Arguments = Arguments;
+
+    async fn pre_start(&self, myself: ActorRef<Message>, around: Arguments) -> Result<State, ActorProcessingErr> {
+        around.surroundings.mesh.register(HOST_PATH, myself.get_derived());
+        // An actor that was restarted finds its replicas running: they live under a supervisor of their own. Which they are
+        // and with which members is told to them anew.
+        let running = Running::new();
+        let background = vec![watch_control(&around.control, myself), register(&around)];
+        Ok(State { around, running, background })
+    }
+
+    async fn handle(&self, myself: ActorRef<Message>, message: Message, state: &mut State) -> Result<(), ActorProcessingErr> {
+        match message {
+            Message::Reconcile => state.reconcile(&myself).await,
+            Message::Delivery(delivery) => state.deliver(delivery),
+        }
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<Message>, state: &mut State) -> Result<(), ActorProcessingErr> {
+        state.around.surroundings.mesh.unregister(HOST_PATH);
+        for task in &state.background {
+            task.abort();
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    async fn reconcile(&mut self, myself: &ActorRef<Message>) {
+        let view = self.around.control.view();
+        if view.version == 0 {
+            // Nothing is known yet: that no kernel is placed here would be a guess.
+            return;
+        }
+        let mut failed = false;
+        for change in plan(&view, self.around.surroundings.mesh.local(), &self.running) {
+            failed |= self.carry_out(change).await.is_err();
+        }
+        if failed {
+            myself.send_after(RETRY, || Message::Reconcile);
+        }
+    }
+
+    async fn carry_out(&mut self, change: Change) -> Result<(), ()> {
+        match change {
+            Change::Start(identity) => self.start(identity).await,
+            Change::Stop { kernel, replica } => {
+                self.running.remove(&kernel);
+                if let Err(error) = self.around.replicas.remove(&kernel.to_string()).await {
+                    tracing::warn!(%error, %kernel, "replica not stopped in time");
+                }
+                let dropped = match GroupId::new(kernel.to_string()) {
+                    Ok(group) => self.around.surroundings.groups.destroy(&group, ReplicaId(replica)).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = dropped {
+                    tracing::warn!(%error, %kernel, replica, "replica's log not dropped");
+                }
+                Ok(())
+            }
+            Change::Members { kernel, members } => {
+                if let Some(replica) = self.replica(kernel) {
+                    let _ = replica.cast(ReplicaMessage::Members(members.clone()));
+                }
+                if let Some((_, known)) = self.running.get_mut(&kernel) {
+                    *known = members;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn start(&mut self, identity: Identity) -> Result<(), ()> {
+        let (kernel, replica, members) = (identity.kernel, identity.replica, identity.members.clone());
+        let name = kernel.to_string();
+        if self.around.replicas.child(&name).is_some() {
+            // Left by an earlier life of this actor; it may be of an older placement.
+            let _ = self.around.replicas.remove(&name).await;
+        }
+        let around = self.around.surroundings.clone();
+        let tree = self.around.tree.clone();
+        let path = format!("{}/{name}", self.around.replicas.path());
+        let spec = ChildSpec::new(name, "replica", Restart::Permanent, move |supervisor| {
+            let (identity, around, tree, path) = (identity.clone(), around.clone(), tree.clone(), path.clone());
+            async move { Ok(nbos_kernel::spawn(identity, around, tree, path, supervisor).await?.get_cell()) }
+        });
+        match self.around.replicas.add(spec).await {
+            Ok(_) => {
+                self.running.insert(kernel, (replica, members));
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, %kernel, replica, "replica not started");
+                Err(())
+            }
+        }
+    }
+
+    fn replica(&self, kernel: KernelId) -> Option<ActorRef<ReplicaMessage>> {
+        self.around.replicas.child(&kernel.to_string()).map(ActorRef::from)
+    }
+
+    fn deliver(&self, delivery: Delivery) {
+        let Some(responder) = delivery.reply else {
+            return;
+        };
+        match codec::decode::<HostRequest>(&delivery.body) {
+            Ok(HostRequest::Infos) => self.infos(responder),
+            Ok(HostRequest::Host) => self.host_info(responder),
+            Err(error) => responder.send(Err(Fault::new("NB0607", format!("the request is not readable: {error}")))),
+        }
+    }
+
+    fn infos(&self, responder: Responder) {
+        let replicas: Vec<ActorRef<ReplicaMessage>> = self.running.keys().filter_map(|kernel| self.replica(*kernel)).collect();
+        tokio::spawn(async move {
+            let asked = replicas.iter().map(|replica| {
+                replica.call(|port: RpcReplyPort<ReplicaInfo>| ReplicaMessage::Info(port), Some(INFO_WITHIN))
+            });
+            let infos = join_all(asked)
+                .await
+                .into_iter()
+                .filter_map(|answer| match answer {
+                    Ok(CallResult::Success(info)) => Some(info),
+                    Ok(CallResult::Timeout | CallResult::SenderError) | Err(_) => None,
+                })
+                .collect();
+            responder.send(Ok(to_bytes(&HostReply::Infos(infos))));
+        });
+    }
+
+    fn host_info(&self, responder: Responder) {
+        let around = self.around.surroundings.clone();
+        let view = self.around.control.view();
+        let replication = u64::from(self.around.replication.max(1));
+        tokio::spawn(async move {
+            let name = around.mesh.local().clone();
+            let gpus = match around.gpus.inventory().await {
+                Ok(gpus) => gpus,
+                Err(error) => return responder.send(Err(Fault::new(error.code(), error.to_string()))),
+            };
+            let placed: BTreeMap<KernelId, u32> = view
+                .kernels
+                .values()
+                .filter(|kernel| kernel.replicas.iter().any(|placement| placement.host == name))
+                .map(|kernel| (kernel.id, kernel.spec.gpus))
+                .collect();
+            let wanted: u64 = placed.values().map(|gpus| u64::from(*gpus)).sum();
+            let installed = (gpus.len() as u64).max(1);
+            let info = HostInfo {
+                incarnation: around.mesh.incarnation().0,
+                replicas: u32::try_from(placed.len()).unwrap_or(u32::MAX),
+                subscription_millis: wanted * 1_000 / installed / replication,
+                gpus,
+                name,
+            };
+            responder.send(Ok(to_bytes(&HostReply::Host(Box::new(info)))));
+        });
+    }
+}
+
+fn watch_control(control: &ControlHandle, host: ActorRef<Message>) -> tokio::task::JoinHandle<()> {
+    let mut view = control.watch();
+    tokio::spawn(async move {
+        loop {
+            if host.cast(Message::Reconcile).is_err() || view.changed().await.is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Tells the control group of this host, until it has heard.
+fn register(around: &Arguments) -> tokio::task::JoinHandle<()> {
+    let control = around.control.clone();
+    let mesh = around.surroundings.mesh.clone();
+    let gpus = around.surroundings.gpus.installed();
+    tokio::spawn(async move {
+        loop {
+            let host = mesh.local().clone();
+            match control.register_host(host, mesh.incarnation().0, gpus, REGISTER_WITHIN).await {
+                Ok(()) => return tracing::info!(gpus, "host registered"),
+                Err(error) => tracing::info!(%error, "host not registered yet"),
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    })
+}

@@ -1,0 +1,93 @@
+//! What a host should run, by the control state. Pure.
+
+use std::collections::BTreeMap;
+
+use nbos_kernel::{Identity, KernelId, Member};
+use nbos_mesh::NodeName;
+use nbos_scheduler::{ControlState, KernelRecord, Placement};
+
+/// A change to what runs here.
+#[derive(Debug)]
+pub(crate) enum Change {
+    Start(Identity),
+    /// Its replica was moved away or its kernel deleted: what it logged goes too.
+    Stop { kernel: KernelId, replica: u64 },
+    /// Other replicas of the kernel moved.
+    Members { kernel: KernelId, members: Vec<Member> },
+}
+
+/// What runs here: replica and members by kernel.
+pub(crate) type Running = BTreeMap<KernelId, (u64, Vec<Member>)>;
+
+/// The changes that make `running` what `state` wants on `host`: stops first.
+pub(crate) fn plan(state: &ControlState, host: &NodeName, running: &Running) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (kernel, (replica, _)) in running {
+        if placed_here(state.kernels.get(kernel), host) != Some(*replica) {
+            changes.push(Change::Stop { kernel: *kernel, replica: *replica });
+        }
+    }
+    for record in state.kernels.values() {
+        let Some(replica) = placed_here(Some(record), host) else {
+            continue;
+        };
+        let members = to_members(&record.replicas);
+        match running.get(&record.id) {
+            Some((running, known)) if *running == replica => {
+                if *known != members {
+                    changes.push(Change::Members { kernel: record.id, members });
+                }
+            }
+            Some(_) | None => changes.push(Change::Start(Identity {
+                kernel: record.id,
+                replica,
+                spec: record.spec.clone(),
+                members,
+                founders: to_members(&record.founders),
+            })),
+        }
+    }
+    changes
+}
+
+fn placed_here(record: Option<&KernelRecord>, host: &NodeName) -> Option<u64> {
+    record?.replicas.iter().find(|placement| placement.host == *host).map(|placement| placement.replica)
+}
+
+fn to_members(placements: &[Placement]) -> Vec<Member> {
+    placements.iter().map(|placement| Member { replica: placement.replica, host: placement.host.clone() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use nbos_kernel::protocol::KernelSpec;
+    use nbos_scheduler::Command;
+
+    use super::*;
+
+    #[test]
+    fn follows_the_control_state() {
+        let host = NodeName::from("h1");
+        let mut state = ControlState::default();
+        for name in ["h1", "h2", "h3"] {
+            state.apply(Command::RegisterHost { host: NodeName::from(name), incarnation: 1, gpus: 0 });
+        }
+        let id = KernelId::random();
+        let hosts = ["h2", "h1", "h3"].map(NodeName::from).to_vec();
+        state.apply(Command::CreateKernel { id, spec: KernelSpec::default(), hosts, at_us: 0 });
+
+        let changes = plan(&state, &host, &Running::new());
+        let [Change::Start(identity)] = changes.as_slice() else {
+            panic!("one start: {changes:?}");
+        };
+        assert_eq!(identity.replica, 2);
+        assert_eq!(identity.members.len(), 3);
+
+        let running = Running::from([(id, (identity.replica, identity.members.clone()))]);
+        assert!(plan(&state, &host, &running).is_empty(), "nothing to do twice");
+
+        state.apply(Command::DeleteKernel { id });
+        let changes = plan(&state, &host, &running);
+        assert!(matches!(changes.as_slice(), [Change::Stop { kernel, replica: 2 }] if *kernel == id), "{changes:?}");
+    }
+}

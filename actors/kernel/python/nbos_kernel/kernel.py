@@ -1,0 +1,235 @@
+"""ipykernel's request handling, with the capture of every cell hooked in.
+
+The rule of the side channel: exactly one delta for each ``execute_request`` that is handled, silent,
+failing and interrupted ones too, and before its reply leaves. `Kernel.do_execute` is the one place
+through which all of them pass; requests that ipykernel aborts never get there and have no delta.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from signal import SIGINT, signal
+from typing import Any
+
+from ipykernel import zmqshell
+from ipykernel.ipkernel import IPythonKernel
+from traitlets import Type
+
+from nbos_kernel import static
+from nbos_kernel.apply import Apply
+from nbos_kernel.capture import Capture
+from nbos_kernel.delta import Delta
+from nbos_kernel.session import Session
+from nbos_kernel.shield import Shield
+from nbos_kernel.side import EXIT_PROTOCOL, Side
+
+
+# ipykernel posts a mark of the same kind to end the aborting of requests; no Jupyter message has one frame.
+_APPLY_MARK = b"nbos apply"
+
+
+class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
+    """ipykernel's shell, under its own name (programs look for it), that tells what is about to run."""
+
+    async def run_ast_nodes(self, nodelist: Any, cell_name: str, *args: Any, **kwargs: Any) -> Any:
+        self.kernel.about_to_run(nodelist, cell_name)
+        return await super().run_ast_nodes(nodelist, cell_name, *args, **kwargs)
+
+
+class Kernel(IPythonKernel):
+    shell_class = Type(ZMQInteractiveShell)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._side: Side | None = None
+        # Received and not applied yet; the replica waits for each answer before it sends more.
+        self._frames: collections.deque[tuple[dict[str, Any], bytearray]] = collections.deque()
+        self._shield = Shield()
+        self._state = Session(self.shell)
+        self._capture = Capture(self._state)
+        self._apply = Apply(self._state)
+        # Subshells run cells beside the main one. Counting them tells whether the namespace stands still.
+        self._count_lock = threading.Lock()
+        self._running = 0
+        self._main_plan: static.Plan | None = None
+        self._numbered = False
+
+    def serve_side(self, side: Side) -> None:
+        """Start to serve the side channel."""
+        self._side = side
+        self._capture.ready()
+        side.listen(self._on_frame)
+
+    # Interrupts.
+
+    def pre_handler_hook(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            message_type = self.get_parent("shell").get("header", {}).get("msg_type")
+            self.saved_sigint_handler = self._shield.install(armed=message_type != "execute_request")
+
+    def post_handler_hook(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal(SIGINT, self.saved_sigint_handler)
+
+    @contextmanager
+    def _cancel_on_sigint(self, future: asyncio.Future[Any]) -> Iterator[None]:
+        """SIGINT cancels a cell that awaits. ipykernel's own handler puts the cancellation on the loop
+        without waking it: the cell goes on until something else happens."""
+        loop = asyncio.get_running_loop()
+        saved = signal(SIGINT, lambda *_: loop.call_soon_threadsafe(future.cancel) and None)
+        try:
+            yield
+        finally:
+            signal(SIGINT, saved)
+
+    # Cells.
+
+    def should_handle(self, stream: Any, msg: Any, idents: Any) -> Any:
+        if msg["header"]["msg_type"].startswith("comm_"):
+            self._capture.look_at_everything = True  # its handlers are code of the notebook
+        return super().should_handle(stream, msg, idents)
+
+    def about_to_run(self, nodes: Any, file_name: str) -> None:
+        """Called by the shell with the statements it is going to run."""
+        plan = self._main_plan
+        if plan is None or threading.current_thread() is not threading.main_thread():
+            self._capture.look_at_everything = True
+            return
+        try:
+            if self._numbered:
+                self._state.history.ran(self.shell.execution_count - 1, file_name)
+                self._numbered = False  # a cell that this one runs inside has no number
+            if self.shell.ast_transformers:
+                plan.everything = True
+            static.analyse(nodes, self.shell.transform_cell, plan)
+            self._capture.planned()
+        except Exception:  # noqa: BLE001 - code that cannot be analysed can still run
+            plan.everything = True
+
+    async def execute_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """ipykernel drops a request without code and never answers it: one that waits for it waits for ever."""
+        if isinstance(parent.get("content"), dict) and isinstance(parent["content"].get("code"), str):
+            parent["metadata"] = parent.get("metadata") or {}
+            await super().execute_request(stream, ident, parent)
+            return
+        self._side_send(parent["header"]["msg_id"], self._capture.nothing(), time.perf_counter())
+        reply = self._error_reply(ValueError("the execute_request has no code"))
+        self.session.send(stream, "execute_reply", reply, parent, ident)
+
+    async def do_execute(
+        self,
+        code: str,
+        silent: bool,
+        store_history: bool = True,
+        user_expressions: dict[str, str] | None = None,
+        allow_stdin: bool = False,
+        *,
+        cell_meta: Any = None,
+        cell_id: Any = None,
+    ) -> dict[str, Any]:
+        header = self.get_parent()["header"]
+        # ipykernel's debugger sends itself a cell when it starts; no client and no replica knows of it.
+        request = header["msg_id"] if header.get("session") != self.session.session else None
+        on_main = threading.current_thread() is threading.main_thread()
+        with self._count_lock:
+            self._running += 1
+        if on_main:
+            self._main_plan = self._capture.begin()
+            self._numbered = store_history and not silent
+            for expression in (user_expressions or {}).values():
+                static.add_source(str(expression), self.shell.transform_cell, self._main_plan)
+        try:
+            self._shield.arm()
+            reply = await super().do_execute(
+                code, silent, store_history, user_expressions, allow_stdin, cell_meta=cell_meta, cell_id=cell_id
+            )
+            self._shield.disarm()
+        except BaseException as error:  # noqa: BLE001 - an interrupt between two statements of ipykernel
+            self._shield.disarm()
+            reply = self._error_reply(error)
+        finally:
+            if on_main:
+                self._main_plan = None
+            with self._count_lock:
+                self._running -= 1
+                alone = self._running == 0
+            if request is not None:
+                self._send_delta(request, alone or on_main)
+            else:
+                self._state.pass_over_new_names()
+        return reply
+
+    def _error_reply(self, error: BaseException) -> dict[str, Any]:
+        """ipykernel sends no reply at all when an exception leaves it here; a client would wait for ever."""
+        return {
+            "status": "error",
+            "ename": type(error).__name__,
+            "evalue": str(error),
+            "traceback": traceback.format_exception_only(type(error), error),
+            "execution_count": self.shell.execution_count - 1,
+            "user_expressions": {},
+            "payload": [],
+        }
+
+    def _send_delta(self, request: str, capture: bool) -> None:
+        start = time.perf_counter()
+        if capture:
+            delta = self._capture.finish()
+        else:
+            # Another cell is changing the namespace at this moment; the delta of that cell will hold both.
+            self._capture.look_at_everything = True
+            delta = self._capture.nothing()
+        self._side_send(request, delta, start)
+
+    def _side_send(self, request: str, delta: Delta, start: float) -> None:
+        if self._side is not None:
+            self._side.send(self._header(request, delta, start), delta.body)
+
+    def _header(self, request: str, delta: Delta, start: float) -> dict[str, Any]:
+        return {
+            "t": "delta",
+            "msg_id": request,
+            "groups": delta.groups,
+            "deleted": delta.deleted,
+            "pinned": delta.pinned,
+            "execution_count": self.shell.execution_count,
+            "took_us": int((time.perf_counter() - start) * 1e6),
+        }
+
+    # Frames from the replica.
+
+    def _on_frame(self, header: dict[str, Any], body: bytearray) -> None:
+        """On the reader thread. An apply goes through the main shell's own queue: it is done between
+        requests, in their order, and in their context (decimal's and numpy's settings live in one)."""
+        if header["t"] != "apply":
+            assert self._side is not None
+            self._side.die(EXIT_PROTOCOL, f"NB0903: a frame of unknown type {header['t']!r:.80}")
+        self._frames.append((header, body))
+        self.shell_channel_thread.io_loop.add_callback(self._post_mark)
+
+    def _post_mark(self) -> None:
+        self.shell_channel_thread.manager.get_shell_channel_to_subshell_socket(None).send(_APPLY_MARK, copy=False)
+
+    async def dispatch_shell(self, msg: Any, /, *args: Any, **kwargs: Any) -> None:
+        if len(msg) == 1 and msg[0].buffer == _APPLY_MARK:
+            self._apply_next()
+        else:
+            await super().dispatch_shell(msg, *args, **kwargs)
+
+    def _apply_next(self) -> None:
+        assert self._side is not None
+        header, body = self._frames.popleft()
+        start = time.perf_counter()
+        try:
+            failed = self._apply.run(header, body)
+        except (KeyError, TypeError, ValueError) as error:
+            self._side.die(EXIT_PROTOCOL, f"NB0903: an apply frame that cannot be read: {type(error).__name__}: {error}")
+            return
+        took = int((time.perf_counter() - start) * 1e6)
+        self._side.send({"t": "applied", "id": header.get("id"), "failed": failed, "took_us": took})

@@ -1,0 +1,272 @@
+"""Which variables share mutable objects?
+
+Variables whose reachable mutable objects overlap must travel in one pickle, or an alias would become
+two copies. The walk goes through every object that hangs from a variable, notes the identity of each
+mutable one (a *token*) and joins the variables that meet at one. Classes are cut points: they are
+members of their own, or all instances of a class would form one group.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import types
+from collections import Counter
+from typing import Any
+
+from cloudpickle import cloudpickle
+
+from nbos_kernel.kinds import (
+    ARRAY,
+    ATOMS,
+    BUILTIN,
+    CELL,
+    CLASS,
+    CLASS_NOISE,
+    FROZEN,
+    FUNCTION,
+    GENERATOR,
+    KINDS,
+    MAPPING,
+    OBJECT,
+    PANDAS,
+    SEQUENCE,
+    SHARED_BYTES,
+    SKIP,
+    STAND_IN,
+    TENSOR,
+    VIEW,
+    WEAK,
+    copy_on_write,
+    is_notebook_class,
+    kind_of,
+)
+from nbos_kernel.pins import Placeholder
+from nbos_kernel.singletons import Singletons
+from nbos_kernel.static import code_names
+
+class Facts:
+    """What was found below one variable or class."""
+
+    __slots__ = ("tokens", "reads", "classes", "arrays", "by_name", "stand_ins")
+
+    def __init__(self) -> None:
+        self.tokens: list[int] = []
+        self.reads: set[str] = set()
+        self.classes: dict[str, type] = {}
+        self.arrays: Counter[int] = Counter()  # arrays below, by the identity of the array that owns their memory
+        self.stand_ins: list[Placeholder] = []
+        self.by_name = False  # reaches an object of builtin type that travels by name (the namespace, sys.path)
+
+    def merge(self, other: Facts) -> None:
+        self.tokens += other.tokens
+        self.reads |= other.reads
+        self.classes |= other.classes
+        self.arrays += other.arrays
+        self.stand_ins += other.stand_ins
+        self.by_name |= other.by_name
+
+
+class Walker:
+    """One walk over any number of members; valid for one capture."""
+
+    def __init__(self, namespace: dict[str, Any], by_name: dict[int, str], singletons: Singletons, owner: dict[int, Any]) -> None:
+        self.namespace = namespace
+        self.facts: dict[str, Facts] = {}
+        self.met: list[Any] = []  # known groups, not walked yet, that share an object with a walked member
+        self._by_name = by_name
+        self._singletons = singletons
+        self._owner = owner
+        self._seen: dict[int, str] = {}
+        self._parent: dict[str, str] = {}
+        self._keep: list[Any] = []  # ids must stay unique during the walk
+        self._notebook_classes: dict[type, bool] = {}
+        self._copy_on_write: bool | None = None
+
+    def find(self, member: str) -> str:
+        parent = self._parent
+        while parent[member] != member:
+            parent[member] = parent[parent[member]]
+            member = parent[member]
+        return member
+
+    def groups(self) -> dict[str, list[str]]:
+        """The walked members, joined; keyed by any one of them."""
+        joined: dict[str, list[str]] = {}
+        for member in self.facts:
+            joined.setdefault(self.find(member), []).append(member)
+        return joined
+
+    def variable(self, name: str, value: Any) -> Facts:
+        kind = type(value)
+        facts = self._start(name)
+        if kind in ATOMS and not (kind in (str, bytes) and len(value) >= SHARED_BYTES):
+            return facts
+        if kind in ATOMS or kind is tuple or kind is frozenset:
+            self._token(value, name, facts)
+        self._walk(name, facts, [value])
+        return facts
+
+    def notebook_class(self, member: str, cls: type) -> Facts:
+        facts = self._start(member)
+        starts: list[Any] = [v for k, v in list(vars(cls).items()) if k not in CLASS_NOISE]
+        self._walk(member, facts, [*starts, *cls.__bases__, type(cls)])
+        return facts
+
+    def _start(self, member: str) -> Facts:
+        self._parent[member] = member
+        facts = self.facts[member] = Facts()
+        return facts
+
+    def _token(self, obj: Any, member: str, facts: Facts) -> bool:
+        """Note a mutable object; False when another visit has been here."""
+        key = id(obj)
+        other = self._seen.get(key)
+        if other is not None:
+            if other is not member:
+                self._parent[self.find(other)] = self.find(member)
+            return False
+        self._seen[key] = member
+        facts.tokens.append(key)
+        group = self._owner.get(key)
+        if group is not None:
+            self.met.append(group)
+        return True
+
+    def _walk(self, member: str, facts: Facts, stack: list[Any]) -> None:
+        kinds, by_name, token = KINDS, self._by_name, self._token
+        frozen: set[int] = set()
+        classes: set[type] = set()
+        while stack:
+            obj = stack.pop()
+            cls = type(obj)
+            kind = kinds.get(cls)
+            if kind is None:
+                kind = kind_of(cls)
+            if kind == SKIP:
+                continue
+            if id(obj) in by_name:
+                facts.by_name = True
+                continue
+            if kind == FROZEN:  # no token of its own, but visited once for each member
+                if id(obj) not in frozen:
+                    frozen.add(id(obj))
+                    stack.extend(obj)
+                continue
+            if kind == CLASS:
+                if obj not in classes:
+                    classes.add(obj)
+                    self._class(obj, facts)
+                continue
+            if kind == FUNCTION and obj.__globals__ is not self.namespace and cloudpickle._should_pickle_by_reference(obj):
+                continue
+            if kind == OBJECT and not self._is_notebook_class(cls) and self._singletons.find(obj) is not None:
+                continue
+            if not token(obj, member, facts):
+                continue
+            if kind == SEQUENCE:
+                if not ATOMS.issuperset(map(type, obj)):
+                    stack.extend(obj)
+            elif kind == MAPPING:
+                if not ATOMS.issuperset(map(type, obj.values())):
+                    stack.extend(obj.values())
+                if not ATOMS.issuperset(map(type, obj)):
+                    stack.extend(obj)
+            elif kind == OBJECT:
+                if cls not in classes and self._is_notebook_class(cls):
+                    classes.add(cls)
+                    self._class(cls, facts)
+                if not isinstance(obj, io.IOBase):
+                    stack.extend(gc.get_referents(obj))
+            else:
+                self._special(kind, obj, member, facts, stack)
+
+    def _special(self, kind: int, obj: Any, member: str, facts: Facts, stack: list[Any]) -> None:
+        if kind == FUNCTION:
+            if obj.__globals__ is self.namespace:
+                code_names(obj.__code__, facts.reads)
+            stack += (obj.__defaults__, obj.__kwdefaults__, obj.__dict__, obj.__closure__, obj.__annotations__)
+        elif kind == CELL:
+            try:
+                stack.append(obj.cell_contents)
+            except ValueError:
+                pass  # an empty cell
+        elif kind == BUILTIN:
+            if not isinstance(obj.__self__, (type, types.ModuleType)):
+                stack.append(obj.__self__)
+        elif kind == GENERATOR:
+            # Running it on changes what its frame holds; nothing of the frame is pickled.
+            code_names(getattr(obj, "gi_code", None) or getattr(obj, "cr_code", None) or obj.ag_code, facts.reads)
+            stack.extend(gc.get_referents(obj))
+            frame = getattr(obj, "gi_frame", None) or getattr(obj, "cr_frame", None) or getattr(obj, "ag_frame", None)
+            if frame is not None:
+                stack.extend(dict(frame.f_locals).values())
+        elif kind == STAND_IN:
+            facts.stand_ins.append(obj)
+        elif kind == WEAK:
+            stack.append(obj())
+        elif kind == VIEW:
+            stack.append(obj.obj)
+        elif kind == ARRAY:
+            self._array(obj, member, facts, stack)
+        elif kind == TENSOR:
+            self._tensor(obj, facts, stack, member)
+        elif kind == PANDAS:
+            self._frame(obj, stack)
+
+    def _array(self, array: Any, member: str, facts: Facts, stack: list[Any]) -> None:
+        root, base = array, array.base
+        while kind_of(type(base)) == ARRAY:
+            root, base = base, base.base
+        facts.arrays[id(root)] += 1
+        if root is not array:
+            self._keep.append(root)
+            self._token(root, member, facts)
+        if base is not None:
+            stack.append(base)
+        if array.dtype.hasobject:
+            stack.extend(root.ravel("K").tolist())
+        extra = getattr(array, "__dict__", None)
+        if extra:
+            stack.extend(extra.values())
+
+    def _tensor(self, tensor: Any, facts: Facts, stack: list[Any], member: str) -> None:
+        try:
+            pointer = tensor.untyped_storage().data_ptr()
+        except Exception:  # noqa: BLE001 - sparse, meta and functional tensors have no storage
+            pointer = 0
+        if pointer:
+            other = self._seen.setdefault(pointer, member)
+            if other is not member:
+                self._parent[self.find(other)] = self.find(member)
+            else:
+                facts.tokens.append(pointer)
+            group = self._owner.get(pointer)
+            if group is not None:
+                self.met.append(group)
+        stack.append(tensor.__dict__)
+        if tensor.is_leaf and tensor.grad is not None:
+            stack.append(tensor.grad)
+
+    def _frame(self, frame: Any, stack: list[Any]) -> None:
+        if self._copy_on_write is None:
+            self._copy_on_write = copy_on_write()
+        manager = getattr(frame, "_mgr", None)
+        if manager is None or not self._copy_on_write:
+            stack.extend(gc.get_referents(frame))
+            return
+        # Under copy-on-write a shared buffer behaves as a copy: only objects inside cells are shared.
+        for block in getattr(manager, "arrays", ()):
+            if getattr(block, "dtype", None) is not None and getattr(block.dtype, "hasobject", False) and hasattr(block, "ravel"):
+                stack.extend(block.ravel("K").tolist())
+        stack.append(frame.attrs)
+
+    def _is_notebook_class(self, cls: type) -> bool:
+        known = self._notebook_classes.get(cls)
+        if known is None:
+            known = self._notebook_classes[cls] = is_notebook_class(cls)
+        return known
+
+    def _class(self, cls: type, facts: Facts) -> None:
+        if self._is_notebook_class(cls):
+            facts.classes[cloudpickle._get_or_create_tracker_id(cls)] = cls

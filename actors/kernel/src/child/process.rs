@@ -1,0 +1,448 @@
+//! Starts one Python process and moves messages between it and the replica actor until it ends.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use zeromq::{DealerSocket, Socket, SocketOptions, SocketRecv, SocketSend, SubSocket};
+
+use super::connection::{ConnectionFile, Port};
+use super::guard::{Guard, kill_group};
+use super::side::{self, Frame, GroupHeader, Order};
+use super::wire::Signer;
+use super::PythonOptions;
+use crate::core::ChildEvent;
+use crate::message::JupyterMessage;
+use crate::protocol::{Channel, Pinned};
+use crate::state::Group;
+
+/// Tells one process's events from those of the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Incarnation(pub(crate) u64);
+
+/// Bytes of events on their way from one child to its replica actor; beyond this the child's sockets are not read.
+const FLOW_BYTES: usize = 32 << 20;
+
+/// Messages waiting to be written to one socket of the child.
+const MAX_WAITING: usize = 1_024;
+
+/// Python that imports nothing of ours in this time is broken (a loaded two-core machine needs some seconds).
+const START_WITHIN: Duration = Duration::from_secs(55);
+
+/// Pause between two questions to a starting kernel.
+const NUDGE_EVERY: Duration = Duration::from_millis(50);
+
+/// `msg_id`s of our own questions begin with this; their answers are not for clients.
+const NUDGE_PREFIX: &str = "nbos-nudge-";
+
+/// What the replica actor gets, with its share of the flow-control budget.
+pub(crate) struct Flow {
+    pub(crate) incarnation: Incarnation,
+    pub(crate) event: ChildEvent,
+    /// Gives the bytes back when the event has been handled.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
+}
+
+/// Orders to a running child.
+pub(crate) struct ChildHandle {
+    pub(crate) incarnation: Incarnation,
+    shell: mpsc::Sender<JupyterMessage>,
+    control: mpsc::Sender<JupyterMessage>,
+    stdin: mpsc::Sender<JupyterMessage>,
+    side: mpsc::Sender<Application>,
+    killed: CancellationToken,
+    pid: Arc<std::sync::OnceLock<u32>>,
+}
+
+/// A change of state for the child to apply.
+pub(crate) struct Application {
+    pub(crate) id: u64,
+    pub(crate) groups: Vec<Group>,
+    /// Bytes of each group.
+    pub(crate) payloads: Vec<Bytes>,
+    pub(crate) deleted: Vec<String>,
+    pub(crate) pinned: Vec<Pinned>,
+    pub(crate) execution_count: u64,
+}
+
+impl ChildHandle {
+    /// `Err` gives the message back: the queue is full or the process is gone.
+    pub(crate) fn send(&self, channel: Channel, message: JupyterMessage) -> Result<(), JupyterMessage> {
+        let sender = match channel {
+            Channel::Shell => &self.shell,
+            Channel::Control => &self.control,
+            Channel::Stdin => &self.stdin,
+            // Clients do not write to iopub.
+            Channel::Iopub => return Ok(()),
+        };
+        sender.try_send(message).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(message) | mpsc::error::TrySendError::Closed(message) => message,
+        })
+    }
+
+    /// Where changes of state go; one at a time, each answered with an event.
+    pub(crate) fn applications(&self) -> mpsc::Sender<Application> {
+        self.side.clone()
+    }
+
+    pub(crate) fn interrupt(&self) {
+        if let Some(pid) = self.pid.get().and_then(|pid| i32::try_from(*pid).ok()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGINT);
+        }
+    }
+
+    pub(crate) fn kill(&self) {
+        self.killed.cancel();
+    }
+
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.pid.get().copied()
+    }
+}
+
+impl Drop for ChildHandle {
+    fn drop(&mut self) {
+        self.killed.cancel();
+    }
+}
+
+/// Where a child's events go.
+pub(crate) type Sink = Arc<dyn Fn(Flow) + Send + Sync>;
+
+/// What one process is started with.
+pub(crate) struct Start {
+    pub(crate) incarnation: Incarnation,
+    pub(crate) python: PythonOptions,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) cwd: Option<std::path::PathBuf>,
+    /// At most so many processes of a host import their libraries at once.
+    pub(crate) starts: Arc<Semaphore>,
+    pub(crate) guard: Guard,
+}
+
+/// Starts a process in the background. Its first event is `Ready` or `Exited`; its last is always `Exited`.
+pub(crate) fn spawn(start: Start, sink: Sink) -> ChildHandle {
+    let (shell, shell_inbox) = mpsc::channel(MAX_WAITING);
+    let (control, control_inbox) = mpsc::channel(MAX_WAITING);
+    let (stdin, stdin_inbox) = mpsc::channel(MAX_WAITING);
+    let (side, side_inbox) = mpsc::channel(1);
+    let killed = CancellationToken::new();
+    let pid = Arc::new(std::sync::OnceLock::new());
+    let handle =
+        ChildHandle { incarnation: start.incarnation, shell, control, stdin, side, killed: killed.clone(), pid: Arc::clone(&pid) };
+    let life = Life {
+        flow: Arc::new(Semaphore::new(FLOW_BYTES)),
+        sink,
+        incarnation: start.incarnation,
+        killed,
+        pid,
+        inboxes: Inboxes { shell: shell_inbox, control: control_inbox, stdin: stdin_inbox, side: side_inbox },
+    };
+    tokio::spawn(life.live(start));
+    handle
+}
+
+struct Inboxes {
+    shell: mpsc::Receiver<JupyterMessage>,
+    control: mpsc::Receiver<JupyterMessage>,
+    stdin: mpsc::Receiver<JupyterMessage>,
+    side: mpsc::Receiver<Application>,
+}
+
+struct Life {
+    flow: Arc<Semaphore>,
+    sink: Sink,
+    incarnation: Incarnation,
+    killed: CancellationToken,
+    pid: Arc<std::sync::OnceLock<u32>>,
+    inboxes: Inboxes,
+}
+
+/// The sockets of one process, connected.
+struct Sockets {
+    shell: DealerSocket,
+    control: DealerSocket,
+    stdin: DealerSocket,
+    iopub: SubSocket,
+}
+
+#[derive(Clone)]
+struct Outlet {
+    flow: Arc<Semaphore>,
+    sink: Sink,
+    incarnation: Incarnation,
+}
+
+impl Outlet {
+    /// Waits while too much is on its way: the child's sockets fill up and the child waits in turn.
+    async fn put(&self, event: ChildEvent, bytes: usize) {
+        let share = u32::try_from(bytes.clamp(256, FLOW_BYTES)).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.flow).acquire_many_owned(share).await.ok();
+        (self.sink)(Flow { incarnation: self.incarnation, event, permit });
+    }
+}
+
+impl Life {
+    async fn live(self, start: Start) {
+        let Self { flow, sink, incarnation, killed, pid, inboxes } = self;
+        let outlet = Outlet { flow, sink, incarnation };
+        let why = match run(start, &outlet, &killed, &pid, inboxes).await {
+            Ok(why) | Err(why) => why,
+        };
+        (outlet.sink)(Flow { incarnation, event: ChildEvent::Exited { why }, permit: None });
+    }
+}
+
+/// Runs the process to its end; both results say why it ended.
+async fn run(
+    start: Start,
+    outlet: &Outlet,
+    killed: &CancellationToken,
+    pid: &std::sync::OnceLock<u32>,
+    inboxes: Inboxes,
+) -> Result<String, String> {
+    let slot = tokio::select! {
+        slot = Arc::clone(&start.starts).acquire_owned() => slot.map_err(|_| "the host is stopping".to_owned())?,
+        () = killed.cancelled() => return Err("it was ended before it started".to_owned()),
+    };
+    let files = ConnectionFile::create(&start.python.socket_dir).map_err(|error| format!("its socket directory cannot be made: {error}"))?;
+    let listener = UnixListener::bind(&files.side).map_err(|error| format!("its side socket cannot be made: {error}"))?;
+    let mut process = launch(&start, &files)?;
+    let process_id = process.id().ok_or_else(|| "it ended at once".to_owned())?;
+    let group = i32::try_from(process_id).map_err(|_| "its process id is out of range".to_owned())?;
+    start.guard.watch(process_id).await;
+    let started = tokio::select! {
+        started = tokio::time::timeout(START_WITHIN, connect(&listener, &files)) => match started {
+            Ok(started) => started,
+            Err(_) => Err(format!("it did not come up within {} s", START_WITHIN.as_secs())),
+        },
+        status = process.wait() => Err(format!("it ended while starting ({})", status.map_or_else(|error| error.to_string(), |status| status.to_string()))),
+        () = killed.cancelled() => Err("it was ended on purpose".to_owned()),
+    };
+    drop(slot);
+    let result = match started {
+        Ok((stream, sockets, signer)) => {
+            let _ = pid.set(process_id);
+            outlet.put(ChildEvent::Ready { pid: process_id }, 0).await;
+            let pumps = pump(stream, sockets, signer, outlet, inboxes);
+            tokio::select! {
+                why = pumps => Err(why),
+                status = process.wait() => Ok(status.map_or_else(|error| error.to_string(), |status| status.to_string())),
+                () = killed.cancelled() => Ok("it was ended on purpose".to_owned()),
+            }
+        }
+        Err(why) => {
+            let tail = files.log_tail();
+            Err(if tail.is_empty() { why } else { format!("{why}: {tail}") })
+        }
+    };
+    // Its subprocesses are in its group.
+    kill_group(group);
+    let _ = process.wait().await;
+    start.guard.forget(process_id).await;
+    result
+}
+
+fn launch(start: &Start, files: &ConnectionFile) -> Result<tokio::process::Child, String> {
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&files.log)
+        .map_err(|error| format!("its log cannot be opened: {error}"))?;
+    let log_again = log.try_clone().map_err(|error| format!("its log cannot be opened: {error}"))?;
+    let mut command = tokio::process::Command::new(&start.python.interpreter);
+    command
+        .args(["-m", "nbos_kernel", "-f"])
+        .arg(&files.path)
+        .arg("--side")
+        .arg(&files.side)
+        .envs(&start.env)
+        .env("PYTHONPATH", python_path(&start.python.shim_path, start.env.get("PYTHONPATH")))
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(log_again)
+        .process_group(0)
+        .kill_on_drop(true);
+    if let Some(cwd) = start.cwd.as_ref().filter(|cwd| cwd.is_dir()) {
+        command.current_dir(cwd);
+    }
+    command.spawn().map_err(|error| format!("{} cannot be started: {error}", start.python.interpreter.display()))
+}
+
+fn python_path(shim: &std::path::Path, users: Option<&String>) -> std::ffi::OsString {
+    let inherited = users.map(std::ffi::OsString::from).or_else(|| std::env::var_os("PYTHONPATH"));
+    let mut path = shim.as_os_str().to_owned();
+    if let Some(inherited) = inherited.filter(|inherited| !inherited.is_empty()) {
+        path.push(":");
+        path.push(inherited);
+    }
+    path
+}
+
+/// Waits for the child's hello, then connects and asks until answers come on shell and on iopub: from then on no message is lost.
+async fn connect(listener: &UnixListener, files: &ConnectionFile) -> Result<(UnixStream, Sockets, Signer), String> {
+    let broken = |error: &dyn std::fmt::Display| format!("its sockets cannot be used: {error}");
+    let (mut stream, _) = listener.accept().await.map_err(|error| broken(&error))?;
+    match side::read(&mut stream).await.map_err(|error| broken(&error))? {
+        Frame::Hello { .. } => {}
+        Frame::Delta(_) | Frame::Applied { .. } | Frame::Pong => return Err("it did not say hello first".to_owned()),
+    }
+    let signer = Signer::new(&files.key);
+    let identity = Uuid::new_v4().simple().to_string();
+    let mut sockets = Sockets {
+        shell: dealer(files, Port::Shell, &identity).await?,
+        control: dealer(files, Port::Control, &identity).await?,
+        // ipykernel asks for input at the identity that sent the cell.
+        stdin: dealer(files, Port::Stdin, &identity).await?,
+        iopub: SubSocket::new(),
+    };
+    sockets.iopub.connect(&files.endpoint(Port::Iopub)).await.map_err(|error| broken(&error))?;
+    sockets.iopub.subscribe("").await.map_err(|error| broken(&error))?;
+    let (mut answered, mut heard, mut asked) = (0_u32, false, 0_u32);
+    while !heard || answered < asked {
+        if !heard {
+            asked += 1;
+            let message = nudge(asked);
+            sockets.shell.send(signer.encode(&message)).await.map_err(|error| broken(&error))?;
+        }
+        let pause = tokio::time::sleep(NUDGE_EVERY);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                reply = sockets.shell.recv() => {
+                    reply.map_err(|error| broken(&error))?;
+                    answered += 1;
+                }
+                output = sockets.iopub.recv() => {
+                    output.map_err(|error| broken(&error))?;
+                    heard = true;
+                }
+                () = &mut pause => break,
+            }
+            if heard && answered >= asked {
+                break;
+            }
+        }
+    }
+    Ok((stream, sockets, signer))
+}
+
+fn nudge(number: u32) -> JupyterMessage {
+    let header = json!({
+        "msg_id": format!("{NUDGE_PREFIX}{number}"), "msg_type": "kernel_info_request",
+        "session": "nbos", "username": "nbos", "date": crate::time::iso8601(0), "version": "5.4",
+    });
+    JupyterMessage::build(&header, Bytes::from_static(b"{}"), &json!({}))
+}
+
+async fn dealer(files: &ConnectionFile, port: Port, identity: &str) -> Result<DealerSocket, String> {
+    let mut options = SocketOptions::default();
+    let identity = identity.parse().map_err(|error| format!("a socket identity is not valid: {error}"))?;
+    options.peer_identity(identity);
+    let mut socket = DealerSocket::with_options(options);
+    socket.connect(&files.endpoint(port)).await.map_err(|error| format!("its sockets cannot be used: {error}"))?;
+    Ok(socket)
+}
+
+/// Moves messages both ways until something breaks; says what.
+async fn pump(stream: UnixStream, sockets: Sockets, signer: Signer, outlet: &Outlet, inboxes: Inboxes) -> String {
+    let (side_read, side_write) = stream.into_split();
+    tokio::select! {
+        why = pump_dealer(Channel::Shell, sockets.shell, signer.clone(), outlet.clone(), inboxes.shell) => why,
+        why = pump_dealer(Channel::Control, sockets.control, signer.clone(), outlet.clone(), inboxes.control) => why,
+        why = pump_dealer(Channel::Stdin, sockets.stdin, signer.clone(), outlet.clone(), inboxes.stdin) => why,
+        why = pump_iopub(sockets.iopub, signer, outlet.clone()) => why,
+        why = pump_side(side_read, outlet.clone()) => why,
+        why = pump_orders(side_write, inboxes.side) => why,
+    }
+}
+
+async fn pump_dealer(
+    channel: Channel,
+    socket: DealerSocket,
+    signer: Signer,
+    outlet: Outlet,
+    mut inbox: mpsc::Receiver<JupyterMessage>,
+) -> String {
+    let (mut send, mut recv) = socket.split();
+    let reader = async {
+        loop {
+            let zmq = match recv.recv().await {
+                Ok(zmq) => zmq,
+                Err(error) => return format!("its {} socket broke: {error}", channel.name()),
+            };
+            emit(&signer, zmq, channel, &outlet).await;
+        }
+    };
+    let writer = async {
+        while let Some(message) = inbox.recv().await {
+            if let Err(error) = send.send(signer.encode(&message)).await {
+                return format!("its {} socket broke: {error}", channel.name());
+            }
+        }
+        // The handle is gone, and the process with it soon.
+        std::future::pending().await
+    };
+    tokio::select! { why = reader => why, why = writer => why }
+}
+
+async fn pump_iopub(mut socket: SubSocket, signer: Signer, outlet: Outlet) -> String {
+    loop {
+        match socket.recv().await {
+            Ok(zmq) => emit(&signer, zmq, Channel::Iopub, &outlet).await,
+            Err(error) => return format!("its iopub socket broke: {error}"),
+        }
+    }
+}
+
+async fn emit(signer: &Signer, zmq: zeromq::ZmqMessage, channel: Channel, outlet: &Outlet) {
+    match signer.decode(zmq) {
+        Ok(message) if message.parent_fields().msg_id.starts_with(NUDGE_PREFIX) => {}
+        Ok(message) => {
+            let bytes = message.size();
+            outlet.put(ChildEvent::Message { channel, message }, bytes).await;
+        }
+        Err(error) => tracing::warn!(%error, channel = channel.name(), "kernel message dropped"),
+    }
+}
+
+async fn pump_side(read: tokio::net::unix::OwnedReadHalf, outlet: Outlet) -> String {
+    let mut read = tokio::io::BufReader::with_capacity(64 << 10, read);
+    loop {
+        match side::read(&mut read).await {
+            // A delta is one cell's, and a cell is one at a time: no budget, or a large one could wait for itself.
+            Ok(Frame::Delta(delta)) => outlet.put(ChildEvent::Delta(delta), 0).await,
+            Ok(Frame::Applied { id, failed }) => outlet.put(ChildEvent::Applied { id, failed }, 0).await,
+            Ok(Frame::Hello { .. } | Frame::Pong) => {}
+            Err(error) => return format!("its side channel broke: {error}"),
+        }
+    }
+}
+
+async fn pump_orders(mut write: tokio::net::unix::OwnedWriteHalf, mut inbox: mpsc::Receiver<Application>) -> String {
+    while let Some(application) = inbox.recv().await {
+        let Application { id, groups, payloads, deleted, pinned, execution_count } = application;
+        let headers = groups
+            .into_iter()
+            .zip(&payloads)
+            .map(|(group, payload)| GroupHeader { key: group.key, names: group.names, rank: group.rank, size: payload.len() as u64 })
+            .collect();
+        let order = Order::Apply { id, groups: headers, deleted: &deleted, pinned: &pinned, execution_count };
+        if let Err(error) = side::write(&mut write, &order, &payloads).await {
+            return format!("its side channel broke: {error}");
+        }
+    }
+    std::future::pending().await
+}

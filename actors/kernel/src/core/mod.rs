@@ -1,0 +1,259 @@
+//! What a replica does about everything that happens to it: a pure state machine.
+//!
+//! [`Core::step`] takes one [`Event`] with the time it happened at and returns the [`Action`]s to perform. It knows nothing of
+//! tokio, sockets or clocks, so that thousands of schedules of three replicas sharing one log run in a second.
+//!
+//! A replica owns its view of the session ([`KernelState`], fed by the log), at most one running cell, a bounded queue
+//! of cells, and the picture of its Python child: which cell's effect the child holds.
+
+mod action;
+mod cell;
+mod child;
+mod clients;
+mod event;
+mod requests;
+mod takeover;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use nbos_mesh::NodeName;
+
+pub use action::{Action, ChildCommand, ProposalId, Recipients};
+pub use event::{ChildEvent, Event, Liveness, Member, RawDelta, RawGroup, RawPinned, Ticket};
+
+use crate::id::{CellSeq, KernelId};
+use crate::message::JupyterMessage;
+use crate::protocol::{Channel, KernelSpec, Origin};
+use crate::state::{Command, KernelState, ReplicaNumber};
+use cell::{Cell, Queued};
+use child::{Child, RecentDelta};
+
+/// Unix time in microseconds.
+pub type Micros = u64;
+
+/// A taker over waits this long before it runs user code when the old executor's host is only silent, not known to be gone: the
+/// old one ends its own cell after [`FENCE_SILENCE_US`] without a quorum, and clocks of silence differ by a heartbeat.
+const TAKE_OVER_PAUSE_US: Micros = 500_000;
+
+/// An executor that has heard from no quorum for this long ends its own cell. Equal to the mesh's suspicion threshold.
+const FENCE_SILENCE_US: Micros = 1_200_000;
+
+/// A proposal whose fate is unknown is made again after this pause.
+const PROPOSAL_PAUSE_US: Micros = 30_000;
+
+pub struct Core {
+    kernel: KernelId,
+    me: ReplicaNumber,
+    /// Differs at every start of this replica.
+    life: u64,
+    host: NodeName,
+    spec: KernelSpec,
+    members: Vec<Member>,
+    liveness: BTreeMap<NodeName, Liveness>,
+    state: KernelState,
+    child: Child,
+    /// Processes started so far.
+    children: u64,
+    recent: VecDeque<RecentDelta>,
+    recent_bytes: u64,
+    cell: Option<Cell>,
+    queue: VecDeque<Queued>,
+    queue_bytes: usize,
+    /// Messages for the child that arrived while it was not ready.
+    backlog: VecDeque<(Channel, JupyterMessage)>,
+    /// Who asked what, to route replies: by `msg_id`, oldest dropped first.
+    origins: clients::Origins,
+    proposal: Option<Proposal>,
+    next_proposal: u64,
+    next_apply: u64,
+    /// Not before this time may a cell start here (pause after a take-over from a silent host).
+    run_after: Micros,
+    handovers: Vec<(Ticket, Micros)>,
+    restarts: Vec<Ticket>,
+    /// `Restarted` is to be proposed.
+    restart_requested: bool,
+    /// Messages of our own so far, to tell them apart.
+    messages: u64,
+    last_activity: Micros,
+    now: Micros,
+    actions: Vec<Action>,
+}
+
+/// A command on its way to the log.
+struct Proposal {
+    id: ProposalId,
+    command: Arc<Command>,
+    /// Set when its fate is unknown: propose again then.
+    again_at: Option<Micros>,
+}
+
+impl Core {
+    pub fn new(kernel: KernelId, me: ReplicaNumber, life: u64, host: NodeName, spec: KernelSpec, members: Vec<Member>) -> Self {
+        Self {
+            kernel,
+            me,
+            life,
+            host,
+            spec,
+            members,
+            liveness: BTreeMap::new(),
+            state: KernelState::default(),
+            child: Child::Off,
+            children: 0,
+            recent: VecDeque::new(),
+            recent_bytes: 0,
+            cell: None,
+            queue: VecDeque::new(),
+            queue_bytes: 0,
+            backlog: VecDeque::new(),
+            origins: clients::Origins::default(),
+            proposal: None,
+            next_proposal: 0,
+            next_apply: 0,
+            run_after: 0,
+            handovers: Vec::new(),
+            restarts: Vec::new(),
+            restart_requested: false,
+            messages: 0,
+            last_activity: 0,
+            now: 0,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Takes one event and says what to do about it.
+    pub fn step(&mut self, now: Micros, event: Event) -> Vec<Action> {
+        self.now = now.max(self.now);
+        match event {
+            Event::Restored(state) => self.restored(*state),
+            Event::Applied(command) => self.applied(&command),
+            Event::ProposalFailed(id) => self.proposal_failed(id),
+            Event::Members(members) => self.members = members,
+            Event::Peers(liveness) => self.liveness = liveness,
+            Event::Request { ticket, request } => self.request(ticket, request),
+            Event::Child(event) => self.child_event(event),
+            Event::Stored { seq, groups } => self.stored(seq, groups),
+            Event::Leased { msg_id, result } => self.leased(&msg_id, result),
+            Event::LeaseLost => self.fence(),
+            Event::Tick { quorum_silent_us } => self.tick(quorum_silent_us),
+        }
+        self.advance();
+        std::mem::take(&mut self.actions)
+    }
+
+    /// The session as this replica knows it.
+    pub fn state(&self) -> &KernelState {
+        &self.state
+    }
+
+    /// User code runs here now.
+    pub fn runs_cell(&self) -> bool {
+        self.cell.as_ref().is_some_and(|cell| matches!(cell.phase, cell::Phase::Running { .. }))
+    }
+
+    /// Whether a tick is worth while soon: something waits for time to pass.
+    pub fn is_busy(&self) -> bool {
+        self.cell.is_some()
+            || !self.queue.is_empty()
+            || self.proposal.is_some()
+            || !self.handovers.is_empty()
+            || !self.restarts.is_empty()
+            || self.child.is_changing()
+    }
+
+    /// Moves on whatever can move. Every event ends here, so no event needs to know what waits for it.
+    fn advance(&mut self) {
+        self.repeat_proposal();
+        self.drop_what_belongs_elsewhere();
+        self.take_over_if_needed();
+        self.sync_child();
+        self.advance_cell();
+        self.settle_handovers();
+        self.settle_restarts();
+    }
+
+    fn restored(&mut self, state: KernelState) {
+        self.state = state;
+        self.recent.clear();
+        self.recent_bytes = 0;
+        // Only a fresh process can follow: no kept delta leads to a snapshot.
+        self.kill_child();
+    }
+
+    fn applied(&mut self, command: &Arc<Command>) {
+        let generation = self.state.generation();
+        let executor = self.state.executor();
+        let applied = self.state.apply(command);
+        if self.proposal.as_ref().is_some_and(|proposal| proposal.command == *command) {
+            self.proposal = None;
+        }
+        if self.state.generation() != generation {
+            self.session_restarted();
+        }
+        self.remember_delta(command, applied);
+        self.cell_applied(command, applied);
+        if self.state.executor() != executor && !self.is_executor() {
+            self.lost_executor_role();
+        }
+        if self.child.is_off() && !matches!(**command, Command::Restarted(_)) {
+            // Something happens in this session: be ready to take it over.
+            self.start_child();
+        }
+    }
+
+    fn propose(&mut self, command: Command) {
+        self.next_proposal += 1;
+        let id = ProposalId(self.next_proposal);
+        let command = Arc::new(command);
+        self.actions.push(Action::Propose { id, command: Arc::clone(&command) });
+        self.proposal = Some(Proposal { id, command, again_at: None });
+    }
+
+    fn proposal_failed(&mut self, id: ProposalId) {
+        let again_at = self.now + PROPOSAL_PAUSE_US;
+        if let Some(proposal) = self.proposal.as_mut().filter(|proposal| proposal.id == id) {
+            proposal.again_at = Some(again_at);
+        }
+    }
+
+    /// Makes a failed proposal again: commands repeat without harm, the log's state machine takes the first.
+    fn repeat_proposal(&mut self) {
+        let Some(proposal) = self.proposal.as_mut() else {
+            return;
+        };
+        if proposal.again_at.is_some_and(|at| at <= self.now) {
+            self.next_proposal += 1;
+            proposal.id = ProposalId(self.next_proposal);
+            proposal.again_at = None;
+            self.actions.push(Action::Propose { id: proposal.id, command: Arc::clone(&proposal.command) });
+        }
+    }
+
+    fn tick(&mut self, quorum_silent_us: Micros) {
+        if quorum_silent_us > FENCE_SILENCE_US {
+            self.fence();
+        }
+        self.check_deadlines();
+    }
+
+    fn host_of(&self, replica: ReplicaNumber) -> Option<&NodeName> {
+        self.members.iter().find(|member| member.replica == replica).map(|member| &member.host)
+    }
+
+    fn is_executor(&self) -> bool {
+        self.state.executor() == Some(self.me)
+    }
+
+    /// Last cell whose effect the child holds, for the record.
+    fn child_applied(&self) -> CellSeq {
+        self.child.applied()
+    }
+
+    fn origin_of(&self, msg_id: &str) -> Option<Origin> {
+        self.origins.get(msg_id).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests;

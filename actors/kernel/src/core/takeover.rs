@@ -1,0 +1,137 @@
+//! Who acts for the kernel now, and when this replica steps in.
+
+use super::{Action, Core, Liveness, TAKE_OVER_PAUSE_US};
+use crate::protocol::ReplicaReply;
+use crate::state::{AbortReason, Command, ExecutorChanged, Restarted};
+
+/// Where requests belong at this moment.
+pub(super) enum Acting {
+    Here,
+    There(nbos_mesh::NodeName),
+    /// The executor's host is gone or silent, and this replica is the one to replace it.
+    Vacant,
+}
+
+impl Core {
+    pub(super) fn acting(&self) -> Acting {
+        let executor_host = match self.state.executor() {
+            Some(executor) if executor == self.me => return Acting::Here,
+            Some(executor) => self.host_of(executor),
+            None => None,
+        };
+        match executor_host {
+            Some(host) if self.liveness(host) == Liveness::Up => return Acting::There(host.clone()),
+            Some(_) | None => {}
+        }
+        // Before the first cell, or after a loss: the first replica in order of preference whose host is up. Every replica
+        // uses the same order, so that two seldom step in at once; if they do, the log takes the first.
+        let first = self.members.iter().find(|member| member.replica == self.me || self.liveness(&member.host) == Liveness::Up);
+        match first {
+            Some(member) if member.replica != self.me => Acting::There(member.host.clone()),
+            _ if self.state.executor().is_none() => Acting::Here,
+            _ => Acting::Vacant,
+        }
+    }
+
+    /// This replica answers for the kernel.
+    pub(super) fn acting_here(&self) -> bool {
+        matches!(self.acting(), Acting::Here)
+    }
+
+    /// The executor is alive elsewhere: gateways send there what waits here.
+    pub(super) fn drop_what_belongs_elsewhere(&mut self) {
+        if self.cell.is_none() && matches!(self.acting(), Acting::There(_)) {
+            self.clear_queue();
+            self.backlog.clear();
+        }
+    }
+
+    /// Steps in for a lost executor when someone waits for the kernel, or ends a cell of an earlier life of this replica.
+    pub(super) fn take_over_if_needed(&mut self) {
+        if self.proposal.is_some() {
+            return;
+        }
+        let wanted = !self.queue.is_empty() || !self.backlog.is_empty() || !self.restarts.is_empty();
+        match self.acting() {
+            Acting::Vacant if wanted => {
+                let silent = self.state.executor().and_then(|executor| self.host_of(executor)).is_some_and(|host| self.liveness(host) == Liveness::Suspected);
+                if silent {
+                    self.run_after = self.now + TAKE_OVER_PAUSE_US;
+                }
+                self.propose_succession();
+            }
+            // The log says that this replica runs a cell, and it does not: it was started by a process that is gone.
+            Acting::Here if self.cell.is_none() && self.is_executor() => self.end_orphan(),
+            Acting::Vacant | Acting::Here | Acting::There(_) => {}
+        }
+    }
+
+    /// After the epoch changed hands: answers whoever asked for it.
+    pub(super) fn settle_handovers(&mut self) {
+        if self.handovers.is_empty() {
+            return;
+        }
+        let done = self.is_executor() && self.child_is_current();
+        let (settled, waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.handovers).into_iter().partition(|(_, deadline)| done || *deadline <= self.now);
+        for (ticket, _) in settled {
+            let reply = if done {
+                ReplicaReply::Done
+            } else {
+                ReplicaReply::Refused { code: "NB0405".to_owned(), message: "the hand-over did not finish in time".to_owned() }
+            };
+            self.actions.push(Action::Answer { ticket, reply });
+        }
+        self.handovers = waiting;
+        let idle = self.proposal.is_none() && self.state.running().is_none();
+        if !self.handovers.is_empty() && !self.is_executor() && idle {
+            self.propose(Command::ExecutorChanged(ExecutorChanged { epoch: self.state.epoch().next(), executor: self.me }));
+        }
+    }
+
+    pub(super) fn settle_restarts(&mut self) {
+        if self.restarts.is_empty() {
+            return;
+        }
+        if self.restart_requested {
+            if self.proposal.is_none() {
+                self.propose(Command::Restarted(Restarted { epoch: self.state.epoch().next(), executor: self.me }));
+            }
+            return;
+        }
+        let reply = if self.child_is_current() {
+            ReplicaReply::Done
+        } else if let Some(why) = self.child_failure() {
+            ReplicaReply::Refused { code: "NB0406".to_owned(), message: format!("the Python process cannot be started: {why}") }
+        } else {
+            return;
+        };
+        for ticket in std::mem::take(&mut self.restarts) {
+            self.actions.push(Action::Answer { ticket, reply: reply.clone() });
+        }
+    }
+
+    pub(super) fn liveness(&self, host: &nbos_mesh::NodeName) -> Liveness {
+        if *host == self.host {
+            return Liveness::Up;
+        }
+        self.liveness.get(host).copied().unwrap_or(Liveness::Down)
+    }
+
+    fn propose_succession(&mut self) {
+        let epoch = self.state.epoch().next();
+        let command = match self.state.running().cloned() {
+            Some(running) => self.abort_command(running.seq, epoch, running.header, AbortReason::ExecutorLost, 0),
+            None => Command::ExecutorChanged(ExecutorChanged { epoch, executor: self.me }),
+        };
+        self.propose(command);
+    }
+
+    fn end_orphan(&mut self) {
+        if let Some(running) = self.state.running().cloned() {
+            let epoch = self.state.epoch();
+            let command = self.abort_command(running.seq, epoch, running.header, AbortReason::ExecutorLost, 0);
+            self.propose(command);
+        }
+    }
+}

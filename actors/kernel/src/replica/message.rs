@@ -1,0 +1,47 @@
+//! What a replica actor is told.
+
+use nbos_mesh::Delivery;
+use ractor::RpcReplyPort;
+
+use crate::child::Flow;
+use crate::core::{Event, Member};
+use crate::protocol::ReplicaInfo;
+
+pub enum Message {
+    /// A request that came over the mesh.
+    Delivery(Delivery),
+    /// Something the core is to decide about.
+    Event(Event),
+    /// The Python child's doings.
+    Child(Flow),
+    /// The control state moved replicas.
+    Members(Vec<Member>),
+    /// The failure detector's view changed.
+    PeersChanged,
+    Tick,
+    /// What a request for GPUs came to.
+    Leased { msg_id: String, lease: Result<nbos_gpu::Lease, nbos_gpu::Error> },
+    /// The lease of the running cell could not be renewed.
+    LeaseLost(nbos_gpu::LeaseId),
+    /// What this replica knows, for the host's list.
+    Info(RpcReplyPort<ReplicaInfo>),
+}
+
+impl ractor::Message for Message {}
+
+impl From<Delivery> for Message {
+    fn from(delivery: Delivery) -> Self {
+        Self::Delivery(delivery)
+    }
+}
+
+impl TryFrom<Message> for Delivery {
+    type Error = ();
+
+    fn try_from(message: Message) -> Result<Self, ()> {
+        match message {
+            Message::Delivery(delivery) => Ok(delivery),
+            Message::Event(_) | Message::Child(_) | Message::Members(_) | Message::PeersChanged | Message::Tick | Message::Leased { .. } | Message::LeaseLost(_) | Message::Info(_) => Err(()),
+        }
+    }
+}

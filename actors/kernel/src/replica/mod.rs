@@ -1,0 +1,54 @@
+//! The replica actor: performs what [`crate::core::Core`] decides.
+
+mod actor;
+mod log;
+mod message;
+mod perform;
+mod storing;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use nbos_consensus::Groups;
+use nbos_gpu::Gpus;
+use nbos_mesh::Mesh;
+use nbos_objects::Objects;
+use tokio::sync::Semaphore;
+
+pub use actor::spawn;
+pub use message::Message;
+
+use crate::child::{Guard, PythonOptions};
+use crate::core::Member;
+use crate::id::KernelId;
+use crate::protocol::KernelSpec;
+use crate::state::ReplicaNumber;
+
+/// What every replica of a host shares.
+#[derive(Clone)]
+pub struct Surroundings {
+    pub mesh: Mesh,
+    pub groups: Groups,
+    pub objects: Objects,
+    pub gpus: Gpus,
+    pub guard: Guard,
+    pub python: PythonOptions,
+    /// Environment of every Python process of this host.
+    pub env: BTreeMap<String, String>,
+    /// Directory for kernels that name none.
+    pub cwd: Option<PathBuf>,
+    /// Limits how many Python processes start at once.
+    pub starts: Arc<Semaphore>,
+}
+
+/// Which replica this is.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub kernel: KernelId,
+    pub replica: ReplicaNumber,
+    pub spec: KernelSpec,
+    pub members: Vec<Member>,
+    /// Members of the group at its birth; a replica among them may form it.
+    pub founders: Vec<Member>,
+}

@@ -1,0 +1,254 @@
+//! Performs the core's actions. Nothing here decides; whatever takes time runs beside the actor and comes back as an event.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nbos_gpu::LeaseRequest;
+
+use nbos_supervision::Status;
+
+use super::actor::{State, now};
+use super::message::Message;
+use super::storing::store_groups;
+use crate::child::{self, Application, Incarnation, Start, resolve_groups};
+use crate::core::{Action, ChildCommand, ChildEvent, Event, ProposalId, Recipients};
+use crate::protocol::{Channel, GATEWAY_PATH, KernelEvent, ReplicaReply};
+use crate::state::Command;
+use crate::protocol::to_bytes;
+
+/// After this a proposal's fate counts as unknown and it is made again.
+const PROPOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Three times within the ledger's term of ten seconds.
+const RENEW_EVERY: Duration = Duration::from_secs(3);
+
+/// A cell waits this long for GPUs at its host before its client is told.
+const LEASE_WITHIN: Duration = Duration::from_secs(60);
+
+impl State {
+    pub(super) fn perform(&mut self, action: Action) {
+        match action {
+            Action::Propose { id, command } => self.propose(id, &command),
+            Action::Answer { ticket, reply } => self.answer(ticket.0, &reply),
+            Action::Subscribe { ticket, gateway, connections, seen } => {
+                self.outbox.subscribe(now(), &gateway, Some(connections), seen);
+                let reply = ReplicaReply::Subscribed { epoch: self.outbox.epoch(), status: self.core.execution_state() };
+                self.answer(ticket.0, &reply);
+            }
+            Action::Unsubscribe { gateway } => self.outbox.unsubscribe(&gateway),
+            Action::Publish { to: Recipients::Subscribers, body } => self.outbox.publish(&body),
+            Action::Publish { to: Recipients::One(gateway), body } => self.outbox.publish_to(now(), &gateway, body),
+            Action::NewEpoch(epoch) => self.outbox.new_epoch(epoch),
+            Action::Child(command) => self.command_child(command),
+            Action::Store { seq, groups } => {
+                let objects = self.around.objects.clone();
+                let peers = self.peer_hosts();
+                let myself = self.myself.clone();
+                tokio::spawn(async move {
+                    let groups = store_groups(groups, &objects, &peers).await.map_err(|error| format!("{}: {error}", error.code()));
+                    let _ = myself.cast(Message::Event(Event::Stored { seq, groups }));
+                });
+            }
+            Action::Lease { msg_id, gpus } => self.lease(msg_id, gpus),
+            Action::ReleaseLease => {
+                if let Some(lease) = self.lease.take() {
+                    let gpus = self.around.gpus.clone();
+                    tokio::spawn(async move { gpus.release(lease.id).await });
+                }
+            }
+        }
+    }
+
+    /// Hands numbered events to the mesh, in order; what it will not take now is tried again.
+    pub(super) fn flush_outbox(&mut self) {
+        for gateway in self.outbox.gateways() {
+            while let Some((cursor, body)) = self.outbox.pending(&gateway) {
+                let event = KernelEvent { kernel: self.identity.kernel, host: self.around.mesh.local().clone(), cursor, body };
+                if self.around.mesh.cast(&gateway, GATEWAY_PATH, to_bytes(&event)).is_err() {
+                    self.outbox_stalled = true;
+                    break;
+                }
+                self.outbox.sent(&gateway, cursor);
+            }
+        }
+    }
+
+    /// A link has room again, or may have.
+    pub(super) fn outbox_retry(&mut self) {
+        if std::mem::take(&mut self.outbox_stalled) {
+            self.flush_outbox();
+        }
+    }
+
+    fn answer(&mut self, ticket: u64, reply: &ReplicaReply) {
+        if let Some(responder) = self.tickets.remove(&ticket) {
+            responder.send(Ok(to_bytes(reply)));
+        }
+    }
+
+    fn propose(&self, id: ProposalId, command: &Arc<Command>) {
+        let body = to_bytes(&**command);
+        let group = self.group.clone();
+        let myself = self.myself.clone();
+        let kernel = self.identity.kernel;
+        tokio::spawn(async move {
+            if let Err(error) = group.propose(body, PROPOSE_WITHIN).await {
+                tracing::debug!(%error, %kernel, "proposal not confirmed");
+                let _ = myself.cast(Message::Event(Event::ProposalFailed(id)));
+            }
+        });
+    }
+
+    fn command_child(&mut self, command: ChildCommand) {
+        match command {
+            ChildCommand::Start => self.start_child(),
+            ChildCommand::Kill => {
+                if let Some(child) = self.child.take() {
+                    child.kill();
+                    self.note_python(Status::Restarting, Some("ended on purpose: it did not hold the session's state"));
+                }
+            }
+            ChildCommand::Interrupt => {
+                if let Some(child) = &self.child {
+                    child.interrupt();
+                }
+            }
+            ChildCommand::Send { channel, message } => self.send_to_child(channel, message),
+            ChildCommand::Apply { id, groups, deleted, pinned, execution_count } => {
+                let Some(child) = &self.child else {
+                    return;
+                };
+                let applications = child.applications();
+                let incarnation = child.incarnation;
+                let objects = self.around.objects.clone();
+                let peers = self.peer_hosts();
+                let myself = self.myself.clone();
+                let kernel = self.identity.kernel;
+                tokio::spawn(async move {
+                    match resolve_groups(&groups, &objects, &peers).await {
+                        Ok(payloads) => {
+                            let application = Application { id, groups, payloads, deleted, pinned, execution_count };
+                            // A closed channel means that the process is gone, which its own event tells.
+                            let _ = applications.send(application).await;
+                        }
+                        Err(error) => {
+                            tracing::warn!(%error, %kernel, "state of a cell could not be fetched");
+                            let event = ChildEvent::ApplyFailed { id };
+                            let _ = myself.cast(Message::Child(child::Flow { incarnation, event, permit: None }));
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    fn send_to_child(&mut self, channel: Channel, message: crate::message::JupyterMessage) {
+        let Some(child) = &self.child else {
+            return;
+        };
+        if child.send(channel, message).is_err() {
+            // A thousand unread messages: the process does not read any more.
+            tracing::warn!(kernel = %self.identity.kernel, channel = channel.name(), "python process does not take messages, ending it");
+            child.kill();
+        }
+    }
+
+    fn start_child(&mut self) {
+        self.next_child += 1;
+        let incarnation = Incarnation(self.next_child);
+        let spec = &self.identity.spec;
+        let mut env: BTreeMap<String, String> = self.around.env.clone();
+        env.extend(spec.env.iter().map(|(name, value)| (name.clone(), value.clone())));
+        // Sets iterate alike on every replica of a kernel.
+        let seed = seed_of(&self.identity.kernel.to_string());
+        env.entry("PYTHONHASHSEED".to_owned()).or_insert_with(|| seed.to_string());
+        let asked = spec.env.get("KERNEL_WORKING_DIR").or(spec.path.as_ref()).map(std::path::PathBuf::from);
+        let start = Start {
+            incarnation,
+            python: self.around.python.clone(),
+            env,
+            cwd: asked.filter(|path| path.is_dir()).or_else(|| self.around.cwd.clone()),
+            starts: Arc::clone(&self.around.starts),
+            guard: self.around.guard.clone(),
+        };
+        let myself = self.myself.clone();
+        let sink: child::Sink = Arc::new(move |flow| {
+            let _ = myself.cast(Message::Child(flow));
+        });
+        self.note_python(Status::Starting, None);
+        self.child = Some(child::spawn(start, sink));
+    }
+
+    fn lease(&self, msg_id: String, count: u32) {
+        let gpus = self.around.gpus.clone();
+        let myself = self.myself.clone();
+        let request = LeaseRequest {
+            holder: self.identity.kernel.to_string(),
+            epoch: self.core.state().epoch().0,
+            count,
+            within: LEASE_WITHIN,
+        };
+        tokio::spawn(async move {
+            let lease = gpus.lease(request).await;
+            let _ = myself.cast(Message::Leased { msg_id, lease });
+        });
+    }
+
+    /// The running cell keeps its GPUs as long as it runs.
+    pub(super) fn renew_lease(&mut self) {
+        let Some(lease) = &self.lease else {
+            return;
+        };
+        if self.lease_renewed.elapsed() < RENEW_EVERY {
+            return;
+        }
+        self.lease_renewed = Instant::now();
+        let id = lease.id;
+        let gpus = self.around.gpus.clone();
+        let myself = self.myself.clone();
+        tokio::spawn(async move {
+            if let Err(error @ nbos_gpu::Error::Refused(_)) = gpus.renew(id).await {
+                tracing::warn!(%error, lease = %id, "gpu lease lost");
+                let _ = myself.cast(Message::LeaseLost(id));
+            }
+        });
+    }
+
+    fn peer_hosts(&self) -> Vec<nbos_mesh::NodeName> {
+        let local = self.around.mesh.local();
+        self.identity.members.iter().map(|member| member.host.clone()).filter(|host| host != local).collect()
+    }
+
+    /// While user code runs, the guard ends it when this node falls silent.
+    pub(super) fn update_guard(&mut self) {
+        let runs = self.core.runs_cell();
+        if runs == self.guarded {
+            return;
+        }
+        self.guarded = runs;
+        if let Some(pid) = self.child.as_ref().and_then(child::ChildHandle::pid) {
+            let guard = self.around.guard.clone();
+            tokio::spawn(async move { if runs { guard.arm(pid).await } else { guard.disarm(pid).await } });
+        }
+    }
+
+    /// What a lease request came to.
+    pub(super) fn leased(&mut self, msg_id: String, lease: Result<nbos_gpu::Lease, nbos_gpu::Error>) {
+        let result = match lease {
+            Ok(lease) => {
+                let devices = lease.devices.iter().map(|device| device.uuid.clone()).collect();
+                self.lease = Some(lease);
+                self.lease_renewed = Instant::now();
+                Ok(devices)
+            }
+            Err(error) => Err(format!("{}: {error}", error.code())),
+        };
+        self.step(Event::Leased { msg_id, result });
+    }
+}
+
+/// A number from a name, the same on every host (FNV-1a).
+fn seed_of(name: &str) -> u32 {
+    name.bytes().fold(2_166_136_261_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(16_777_619))
+}

@@ -1,0 +1,27 @@
+//! `ExecutorChanged`: hand-over between cells, asked for or after a loss.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Applied, KernelState, ReplicaNumber};
+use crate::id::Epoch;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecutorChanged {
+    /// One above the session's epoch.
+    pub epoch: Epoch,
+    pub executor: ReplicaNumber,
+}
+
+impl KernelState {
+    pub(super) fn executor_changed(&mut self, command: &ExecutorChanged) -> Applied {
+        if self.executor == Some(command.executor) && command.epoch == self.epoch {
+            return Applied::Executor;
+        }
+        if self.running.is_some() || command.epoch != self.epoch.next() {
+            return Applied::Stale;
+        }
+        self.epoch = command.epoch;
+        self.executor = Some(command.executor);
+        Applied::Executor
+    }
+}

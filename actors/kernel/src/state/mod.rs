@@ -1,0 +1,138 @@
+//! The session that a kernel's replicas agree on: a pure state machine fed by the kernel's log.
+//!
+//! One command a file. Each command checks its epoch and position first; what comes too late changes nothing
+//! (invariant 6) and is answered with [`Applied::Stale`].
+
+mod cell_aborted;
+mod cell_finished;
+mod cell_started;
+mod executor_changed;
+mod manifest;
+mod outcomes;
+mod restarted;
+
+use serde::{Deserialize, Serialize};
+
+pub use cell_aborted::{AbortReason, CellAborted};
+pub use cell_finished::{CellFinished, Delta};
+pub use cell_started::CellStarted;
+pub use executor_changed::ExecutorChanged;
+pub use manifest::{Group, Manifest, Payload};
+pub use outcomes::{NumberedOutput, Outcome, Outcomes};
+pub use restarted::Restarted;
+
+use crate::id::{CellSeq, Epoch};
+use crate::protocol::Pinned;
+
+/// A replica's id in its group, as in the control state: fresh for every incarnation.
+pub type ReplicaNumber = u64;
+
+/// One entry of a kernel's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    CellStarted(CellStarted),
+    CellFinished(Box<CellFinished>),
+    CellAborted(CellAborted),
+    ExecutorChanged(ExecutorChanged),
+    Restarted(Restarted),
+}
+
+/// What a command did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Applied {
+    /// The cell is the proposer's to run.
+    Started { seq: CellSeq },
+    /// A cell with this `msg_id` has an outcome already.
+    AlreadyDone { seq: CellSeq },
+    /// The cell's result is the session's.
+    Finished { seq: CellSeq },
+    Aborted { seq: CellSeq },
+    /// The proposer is the executor now.
+    Executor,
+    Restarted,
+    /// An old epoch, another cell, or a cell in the way: nothing changed.
+    Stale,
+}
+
+/// The cell that runs now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningCell {
+    pub seq: CellSeq,
+    pub msg_id: String,
+    /// Its request's header, so that whoever must end it can answer its client.
+    pub header: bytes::Bytes,
+    pub gpus: u32,
+}
+
+/// The replicated session.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelState {
+    epoch: Epoch,
+    executor: Option<ReplicaNumber>,
+    running: Option<RunningCell>,
+    /// Last cell that has an outcome.
+    cells: CellSeq,
+    /// Raised by each restart of the session.
+    generation: u64,
+    execution_count: u64,
+    manifest: Manifest,
+    pinned: Vec<Pinned>,
+    outcomes: Outcomes,
+}
+
+impl KernelState {
+    /// Applies one committed command.
+    pub fn apply(&mut self, command: &Command) -> Applied {
+        let cells_before = self.cells;
+        let epoch_before = self.epoch;
+        let applied = match command {
+            Command::CellStarted(command) => self.cell_started(command),
+            Command::CellFinished(command) => self.cell_finished(command),
+            Command::CellAborted(command) => self.cell_aborted(command),
+            Command::ExecutorChanged(command) => self.executor_changed(command),
+            Command::Restarted(command) => self.restarted(command),
+        };
+        debug_assert!(self.epoch >= epoch_before, "invariant 6: epochs never fall");
+        debug_assert!(self.cells.0 <= cells_before.0 + 1, "invariant 2: one outcome a command at most");
+        applied
+    }
+
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub fn executor(&self) -> Option<ReplicaNumber> {
+        self.executor
+    }
+
+    pub fn running(&self) -> Option<&RunningCell> {
+        self.running.as_ref()
+    }
+
+    pub fn cells(&self) -> CellSeq {
+        self.cells
+    }
+
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    pub fn execution_count(&self) -> u64 {
+        self.execution_count
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    pub fn pinned(&self) -> &[Pinned] {
+        &self.pinned
+    }
+
+    pub fn outcomes(&self) -> &Outcomes {
+        &self.outcomes
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! The scheduler: serves the control state and decides placements. One a control node; any of them may serve, since
+//! the group orders what they propose.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use nbos_consensus::Group;
+use nbos_kernel::KernelId;
+use nbos_kernel::protocol::KernelSpec;
+use nbos_mesh::{Delivery, Fault, Mesh, PeerState, Responder, codec};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::{Semaphore, watch};
+
+use crate::placement::{Candidate, place};
+use crate::protocol::{CONTROL_PATH, Reply, Request, WATCH_PATIENCE};
+use crate::state::{Command, ControlState, Outcome};
+use nbos_kernel::protocol::to_bytes;
+
+/// Below the client's own limit, so that it hears why.
+const PROPOSE_WITHIN: Duration = Duration::from_millis(2_000);
+
+/// Requests served at once; more wait in the caller's own deadline.
+const MAX_AT_ONCE: usize = 256;
+
+pub struct Scheduler;
+
+#[derive(Clone)]
+pub struct Arguments {
+    pub mesh: Mesh,
+    pub group: Group,
+    pub view: watch::Receiver<Arc<ControlState>>,
+    /// Replicas of a kernel.
+    pub replicas: usize,
+}
+
+pub struct State {
+    around: Arguments,
+    slots: Arc<Semaphore>,
+}
+
+impl Actor for Scheduler {
+    type Msg = Message;
+    type State = State;
+    type Arguments = Arguments;
+
+    async fn pre_start(&self, myself: ActorRef<Message>, around: Arguments) -> Result<State, ActorProcessingErr> {
+        around.mesh.register(CONTROL_PATH, myself.get_derived());
+        Ok(State { around, slots: Arc::new(Semaphore::new(MAX_AT_ONCE)) })
+    }
+
+    async fn handle(&self, _: ActorRef<Message>, message: Message, state: &mut State) -> Result<(), ActorProcessingErr> {
+        let Message::Delivery(delivery) = message;
+        let Some(responder) = delivery.reply else {
+            return Ok(());
+        };
+        match codec::decode::<Request>(&delivery.body) {
+            Ok(request) => state.serve(request, responder),
+            Err(error) => {
+                let fault = Fault { code: "NB0606".to_owned(), message: format!("the request is not readable: {error}") };
+                responder.send(Err(fault));
+            }
+        }
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<Message>, state: &mut State) -> Result<(), ActorProcessingErr> {
+        state.around.mesh.unregister(CONTROL_PATH);
+        Ok(())
+    }
+}
+
+pub enum Message {
+    Delivery(Delivery),
+}
+
+impl ractor::Message for Message {}
+
+impl From<Delivery> for Message {
+    fn from(delivery: Delivery) -> Self {
+        Self::Delivery(delivery)
+    }
+}
+
+impl TryFrom<Message> for Delivery {
+    type Error = ();
+
+    fn try_from(message: Message) -> Result<Self, ()> {
+        let Message::Delivery(delivery) = message;
+        Ok(delivery)
+    }
+}
+
+impl State {
+    fn serve(&self, request: Request, responder: Responder) {
+        let around = self.around.clone();
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            let reply = Reply::TryAgain { why: "the scheduler is busy".to_owned() };
+            return responder.send(Ok(to_bytes(&reply)));
+        };
+        tokio::spawn(async move {
+            let reply = match request {
+                Request::Create { id, spec } => around.create(id, spec).await,
+                Request::Change(command) => around.propose(command).await,
+                Request::Watch { version } => around.watch(version).await,
+            };
+            responder.send(Ok(to_bytes(&reply)));
+            drop(slot);
+        });
+    }
+}
+
+impl Arguments {
+    async fn create(&self, id: KernelId, spec: KernelSpec) -> Reply {
+        let state = Arc::clone(&self.view.borrow());
+        if let Some(record) = state.kernels.get(&id) {
+            return Reply::Outcome(Outcome::Kernel(record.clone()));
+        }
+        let candidates = self.candidates(&state);
+        let Some(hosts) = place(&state, &candidates, self.replicas, spec.gpus) else {
+            let message = format!(
+                "a kernel needs {} hosts with {} GPUs each; {} of {} hosts can take it now",
+                self.replicas,
+                spec.gpus,
+                candidates.iter().filter(|candidate| candidate.gpus >= spec.gpus).count(),
+                state.hosts.len(),
+            );
+            return Reply::Outcome(Outcome::Refused { code: "NB0602".to_owned(), message });
+        };
+        let at_us = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_micros();
+        self.propose(Command::CreateKernel { id, spec, hosts, at_us: u64::try_from(at_us).unwrap_or(u64::MAX) }).await
+    }
+
+    /// Registered hosts that this node does not know to be gone. With too few of those, the others too: a host that restarts
+    /// is back before the kernel needs it.
+    fn candidates(&self, state: &ControlState) -> Vec<Candidate> {
+        let all = state.hosts.iter().map(|(host, record)| Candidate { host: host.clone(), gpus: record.gpus });
+        let is_up = |candidate: &Candidate| {
+            candidate.host == *self.mesh.local() || matches!(self.mesh.peer_state(&candidate.host), PeerState::Up { .. })
+        };
+        let (mut up, down): (Vec<Candidate>, Vec<Candidate>) = all.partition(is_up);
+        let missing = self.replicas.saturating_sub(up.len());
+        // A majority must be up, or the kernel could not start at all.
+        if up.len() * 2 > self.replicas {
+            up.extend(down.into_iter().take(missing));
+        }
+        up
+    }
+
+    async fn propose(&self, command: Command) -> Reply {
+        match self.group.propose(to_bytes(&command), PROPOSE_WITHIN).await {
+            Ok(answer) => decode_outcome(&answer),
+            Err(error) => Reply::TryAgain { why: error.to_string() },
+        }
+    }
+
+    async fn watch(&self, version: u64) -> Reply {
+        let mut view = self.view.clone();
+        let newer = view.wait_for(|state| state.version > version);
+        match tokio::time::timeout(WATCH_PATIENCE, newer).await {
+            Ok(Ok(state)) => Reply::State(Arc::clone(&state)),
+            Ok(Err(_)) | Err(_) => Reply::Same,
+        }
+    }
+}
+
+fn decode_outcome(answer: &Bytes) -> Reply {
+    match codec::decode(answer) {
+        Ok(outcome) => Reply::Outcome(outcome),
+        Err(error) => Reply::TryAgain { why: error.to_string() },
+    }
+}

@@ -1,0 +1,76 @@
+//! The gateway's address on the mesh: hands kernel events to the bridges.
+
+use std::sync::Arc;
+
+use nbos_kernel::protocol::{GATEWAY_PATH, KernelEvent};
+use nbos_mesh::{Delivery, Mesh, codec};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use super::bridges::Registry;
+
+pub(crate) struct Endpoint;
+
+#[derive(Clone)]
+pub(crate) struct EndpointArguments {
+    pub(crate) mesh: Mesh,
+    pub(crate) registry: Arc<Registry>,
+}
+
+pub(crate) enum Message {
+    Delivery(Delivery),
+}
+
+impl ractor::Message for Message {}
+
+impl From<Delivery> for Message {
+    fn from(delivery: Delivery) -> Self {
+        Self::Delivery(delivery)
+    }
+}
+
+impl TryFrom<Message> for Delivery {
+    type Error = ();
+
+    fn try_from(message: Message) -> Result<Self, ()> {
+        let Message::Delivery(delivery) = message;
+        Ok(delivery)
+    }
+}
+
+impl Actor for Endpoint {
+    type Msg = Message;
+    type State = EndpointArguments;
+    type Arguments = EndpointArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Message>,
+        arguments: EndpointArguments,
+    ) -> Result<EndpointArguments, ActorProcessingErr> {
+        arguments.mesh.register(GATEWAY_PATH, myself.get_derived());
+        Ok(arguments)
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Message>,
+        Message::Delivery(delivery): Message,
+        state: &mut EndpointArguments,
+    ) -> Result<(), ActorProcessingErr> {
+        match codec::decode::<KernelEvent>(&delivery.body) {
+            // Without a bridge nobody listens here; the subscription ends by its lease.
+            Ok(event) => {
+                if let Some(bridge) = state.registry.get(event.kernel) {
+                    bridge.from_kernel(event);
+                }
+            }
+            Err(error) => tracing::warn!(from = %delivery.from, %error, "unreadable kernel event"),
+        }
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<Message>, state: &mut EndpointArguments) -> Result<(), ActorProcessingErr> {
+        state.mesh.unregister(GATEWAY_PATH);
+        Ok(())
+    }
+}

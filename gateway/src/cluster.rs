@@ -1,0 +1,320 @@
+//! What a gateway asks the rest of the cluster, outside the path of a cell.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use nbos_host::client;
+use nbos_kernel::KernelId;
+use nbos_kernel::protocol::{KernelSpec, ReplicaInfo, ReplicaReply, ReplicaRequest, Role, replica_path, to_bytes};
+use nbos_mesh::{Mesh, NodeName, PeerState, codec};
+use nbos_scheduler::{ControlHandle, ControlState, KernelRecord, SessionRecord};
+use nbos_supervision::TreeNode;
+use serde_json::{Value, json};
+
+use crate::error::Error;
+
+/// Hosts answer from memory; one that does not is shown as it was last known.
+const ASK_HOST_WITHIN: Duration = Duration::from_millis(500);
+
+/// A kernel created through another gateway shows up here within a heartbeat of the control group.
+const VIEW_WITHIN: Duration = Duration::from_millis(300);
+
+/// Longest wait for one write to the control group; it hides an election.
+const CONTROL_WITHIN: Duration = Duration::from_secs(8);
+
+/// Clients give up on creating a kernel after 42 s (jupyter_server's gateway client): answer before.
+const CREATE_WITHIN: Duration = Duration::from_secs(38);
+
+/// Pause between two rounds over the replicas of a kernel that is failing over.
+const ROUND_PAUSE: Duration = Duration::from_millis(50);
+
+/// A kernel may take this long to answer for the first time before its silence means failing over.
+const STARTING_FOR_US: u64 = 60_000_000;
+
+pub(crate) struct Cluster {
+    mesh: Mesh,
+    control: ControlHandle,
+}
+
+impl Cluster {
+    pub(crate) fn new(mesh: Mesh, control: ControlHandle) -> Self {
+        Self { mesh, control }
+    }
+
+    pub(crate) fn view(&self) -> Arc<ControlState> {
+        self.control.view()
+    }
+
+    /// The kernel that a path names; waits a moment for one that this node has not heard of yet.
+    pub(crate) async fn kernel(&self, id: &str) -> Result<KernelRecord, Error> {
+        let missing = || Error::NoSuchKernel(id.to_owned());
+        let kernel = KernelId::parse(id).ok_or_else(missing)?;
+        let mut states = self.control.watch();
+        let found = states.wait_for(|state| state.kernels.contains_key(&kernel));
+        let state = tokio::time::timeout(VIEW_WITHIN, found)
+            .await
+            .map_err(|_| missing())?
+            .map_err(|_| missing())?;
+        state.kernels.get(&kernel).cloned().ok_or_else(missing)
+    }
+
+    /// Creates a kernel; asking again with the same id, as this does itself when the control leader is lost, creates it once.
+    pub(crate) async fn create_kernel(&self, id: KernelId, spec: KernelSpec) -> Result<KernelRecord, Error> {
+        let deadline = Instant::now() + CREATE_WITHIN;
+        loop {
+            let error = match self.control.create_kernel(id, spec.clone(), CONTROL_WITHIN).await {
+                Ok(record) => return Ok(record),
+                Err(error) => error,
+            };
+            // NB0602: the hosts of a cluster that has just started are still registering.
+            let passing = matches!(error.code(), "NB0601" | "NB0602");
+            if !passing || Instant::now() + CONTROL_WITHIN > deadline {
+                return Err(refused(&error));
+            }
+            tracing::warn!(kernel = %id, %error, "kernel not created yet");
+            tokio::time::sleep(ROUND_PAUSE).await;
+        }
+    }
+
+    /// On return this node's view does not hold it any more, or is late.
+    pub(crate) async fn delete_kernel(&self, id: KernelId) -> Result<(), Error> {
+        match self.control.delete_kernel(id, CONTROL_WITHIN).await {
+            Ok(()) => {
+                let mut states = self.control.watch();
+                let gone = states.wait_for(|state| !state.kernels.contains_key(&id));
+                let _ = tokio::time::timeout(VIEW_WITHIN, gone).await;
+                Ok(())
+            }
+            Err(error) if error.code() == "NB0603" => Err(Error::NoSuchKernel(id.to_string())),
+            Err(error) => Err(refused(&error)),
+        }
+    }
+
+    pub(crate) async fn put_session(&self, session: SessionRecord) -> Result<(), Error> {
+        self.control
+            .put_session(session, CONTROL_WITHIN)
+            .await
+            .map_err(|error| refused(&error))
+    }
+
+    pub(crate) async fn delete_session(&self, id: &str) -> Result<(), Error> {
+        match self.control.delete_session(id.to_owned(), CONTROL_WITHIN).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.code() == "NB0605" => Err(Error::NoSuchSession(id.to_owned())),
+            Err(error) => Err(refused(&error)),
+        }
+    }
+
+    /// What the replicas of these kernels say, by kernel; hosts that do not answer are left out.
+    pub(crate) async fn infos<'a>(
+        &self,
+        records: impl IntoIterator<Item = &'a KernelRecord>,
+    ) -> BTreeMap<KernelId, Vec<ReplicaInfo>> {
+        let placements = records.into_iter().flat_map(|record| &record.replicas);
+        let hosts: BTreeSet<&NodeName> = placements.map(|placement| &placement.host).collect();
+        let asked = hosts.into_iter().filter(|host| self.is_up(host));
+        let answers = join_all(asked.map(|host| client::infos(&self.mesh, host, ASK_HOST_WITHIN))).await;
+        let mut infos: BTreeMap<KernelId, Vec<ReplicaInfo>> = BTreeMap::new();
+        for info in answers.into_iter().flatten().flatten() {
+            infos.entry(info.kernel).or_default().push(info);
+        }
+        infos
+    }
+
+    /// What one kernel's replicas say; 503 when none answers though they should by now.
+    pub(crate) async fn infos_of(&self, record: &KernelRecord) -> Result<Vec<ReplicaInfo>, Error> {
+        let infos = self.infos([record]).await.remove(&record.id).unwrap_or_default();
+        let age = crate::clock::unix_micros().saturating_sub(record.created_us);
+        if infos.is_empty() && age > STARTING_FOR_US {
+            return Err(Error::KernelUnreachable {
+                kernel: record.id.to_string(),
+                waited: ASK_HOST_WITHIN,
+            });
+        }
+        Ok(infos)
+    }
+
+    /// Has the kernel's executor carry out a request, wherever it is and while it changes.
+    pub(crate) async fn ask_executor(
+        &self,
+        record: &KernelRecord,
+        request: &ReplicaRequest,
+        within: Duration,
+    ) -> Result<(), Error> {
+        let deadline = Instant::now() + within;
+        let mut named: Option<NodeName> = None;
+        loop {
+            let mut hosts: Vec<&NodeName> = record.replicas.iter().map(|placement| &placement.host).collect();
+            hosts.sort_by_key(|host| (named.as_ref() != Some(*host), !self.is_up(host)));
+            for host in hosts {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(Error::KernelUnreachable {
+                        kernel: record.id.to_string(),
+                        waited: within,
+                    });
+                }
+                if !self.is_up(host) {
+                    continue;
+                }
+                match self.ask_replica(record.id, host, request, left).await {
+                    Ok(ReplicaReply::Redirect { executor }) => {
+                        named = Some(executor);
+                        break;
+                    }
+                    Ok(ReplicaReply::Refused { code, message }) => return Err(Error::Refused { code, message }),
+                    Ok(ReplicaReply::Busy) | Err(_) => {}
+                    Ok(_) => return Ok(()),
+                }
+            }
+            tokio::time::sleep(ROUND_PAUSE).await;
+        }
+    }
+
+    /// Makes another replica the executor: the one on `to`, else the first standby that is up.
+    pub(crate) async fn hand_over(
+        &self,
+        record: &KernelRecord,
+        to: Option<&NodeName>,
+        within: Duration,
+    ) -> Result<(), Error> {
+        let infos = self.infos_of(record).await?;
+        let is_standby = |info: &&ReplicaInfo| info.role == Role::Standby;
+        let target = match to {
+            Some(host) if record.replicas.iter().any(|placement| placement.host == *host) => host.clone(),
+            Some(host) => {
+                return Err(Error::NoSuchHost(format!(
+                    "{host} has no replica of kernel {}",
+                    record.id
+                )));
+            }
+            None => match infos.iter().filter(is_standby).map(|info| &info.host).min() {
+                Some(host) => host.clone(),
+                None => {
+                    return Err(Error::KernelUnreachable {
+                        kernel: record.id.to_string(),
+                        waited: ASK_HOST_WITHIN,
+                    });
+                }
+            },
+        };
+        match self
+            .ask_replica(record.id, &target, &ReplicaRequest::Handover, within)
+            .await
+        {
+            Ok(ReplicaReply::Refused { code, message }) => Err(Error::Refused { code, message }),
+            Ok(ReplicaReply::Redirect { .. } | ReplicaReply::Busy) | Err(_) => Err(Error::KernelUnreachable {
+                kernel: record.id.to_string(),
+                waited: within,
+            }),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// `GET /api/cluster/hosts`
+    pub(crate) async fn hosts(&self) -> Vec<Value> {
+        let state = self.view();
+        let counts = state.replicas_by_host();
+        let asks = state.hosts.iter().map(async |(host, record)| {
+            let answer = client::host(&self.mesh, host, ASK_HOST_WITHIN).await.ok();
+            let status = match (self.mesh.peer_state(host), &answer) {
+                (_, Some(_)) => "up",
+                (PeerState::Down, None) => "down",
+                (PeerState::Suspected | PeerState::Up { .. }, None) => "suspected",
+            };
+            let ratio = answer.as_ref().map(|info| info.subscription_millis as f64 / 1_000.0);
+            json!({
+                "name": host,
+                "incarnation": answer.as_ref().map_or(record.incarnation, |info| info.incarnation),
+                "status": status,
+                "gpus": answer.map(|info| info.gpus).unwrap_or_default(),
+                "replicas": counts.get(host).copied().unwrap_or_default(),
+                "subscription_ratio": ratio,
+            })
+        });
+        join_all(asks).await
+    }
+
+    /// `GET /api/cluster/tree`: every node's tree below one root.
+    pub(crate) async fn tree(&self) -> TreeNode {
+        let nodes = self.nodes();
+        let children = join_all(nodes.iter().map(async |node| {
+            let tree = client::tree(&self.mesh, node, ASK_HOST_WITHIN).await;
+            tree.unwrap_or_else(|error| TreeNode::unreachable(node.as_str(), error.to_string()))
+        }))
+        .await;
+        TreeNode {
+            path: String::new(),
+            kind: "cluster".to_owned(),
+            node: self.mesh.local().to_string(),
+            status: nbos_supervision::Status::Running,
+            restarts: 0,
+            started_at: children
+                .iter()
+                .map(|child| child.started_at)
+                .filter(|at| *at > 0)
+                .min()
+                .unwrap_or_default(),
+            last_error: None,
+            children,
+        }
+    }
+
+    /// Restarts what runs at a path of the tree; its first segment is the node.
+    pub(crate) async fn restart(&self, path: &str, within: Duration) -> Result<(), Error> {
+        let node = path.split('/').next().unwrap_or_default();
+        let node = self.nodes().into_iter().find(|known| known.as_str() == node);
+        let node = node.ok_or_else(|| Error::NoSuchHost(path.to_owned()))?;
+        let restarted = client::restart(&self.mesh, &node, path.to_owned(), within).await;
+        restarted.map_err(|error| Error::Refused {
+            code: error.code().to_owned(),
+            message: error.to_string(),
+        })
+    }
+
+    /// Every node of the cluster by name, this one included.
+    pub(crate) fn nodes(&self) -> BTreeSet<NodeName> {
+        let peers = self
+            .mesh
+            .subscribe()
+            .borrow()
+            .keys()
+            .cloned()
+            .collect::<BTreeSet<NodeName>>();
+        peers.into_iter().chain([self.mesh.local().clone()]).collect()
+    }
+
+    pub(crate) fn state_of(&self, node: &NodeName) -> PeerState {
+        self.mesh.peer_state(node)
+    }
+
+    fn is_up(&self, node: &NodeName) -> bool {
+        matches!(self.mesh.peer_state(node), PeerState::Up { .. })
+    }
+
+    async fn ask_replica(
+        &self,
+        kernel: KernelId,
+        host: &NodeName,
+        request: &ReplicaRequest,
+        within: Duration,
+    ) -> Result<ReplicaReply, nbos_mesh::Error> {
+        let body = self
+            .mesh
+            .call(host, &replica_path(kernel), to_bytes(request), within)
+            .await?;
+        codec::decode(&body).map_err(|error| {
+            tracing::warn!(%kernel, %host, %error, "unreadable answer of a replica");
+            nbos_mesh::Error::Unreachable(host.clone())
+        })
+    }
+}
+
+fn refused(error: &nbos_scheduler::Error) -> Error {
+    Error::Refused {
+        code: error.code().to_owned(),
+        message: error.to_string(),
+    }
+}

@@ -1,0 +1,295 @@
+//! `GET /api/cluster/events`: what changes in the cluster, as it is noticed here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nbos_kernel::KernelId;
+use nbos_kernel::protocol::ReplicaInfo;
+use nbos_mesh::{Mesh, NodeName, PeerState};
+use nbos_scheduler::{ControlHandle, ControlState};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use serde_json::{Value, json};
+use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
+
+use crate::clock::{jupyter_time, unix_micros};
+use crate::cluster::Cluster;
+
+/// Events a slow listener may be behind before it misses some (and is told so).
+const BACKLOG: usize = 1_024;
+
+/// While somebody listens, executors are compared this often: they are not in the control state.
+const EXECUTOR_CHECK: Duration = Duration::from_secs(1);
+
+/// One event, ready to be sent: its name and its data.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ClusterEvent {
+    pub(crate) name: &'static str,
+    pub(crate) data: Value,
+}
+
+/// Where listeners come from; a cheap clone.
+#[derive(Clone)]
+pub(crate) struct Feed(broadcast::Sender<Arc<ClusterEvent>>);
+
+impl Feed {
+    pub(crate) fn new() -> Self {
+        Self(broadcast::Sender::new(BACKLOG))
+    }
+
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<ClusterEvent>> {
+        self.0.subscribe()
+    }
+}
+
+impl ClusterEvent {
+    /// As a server-sent event.
+    pub(crate) fn to_sse(&self) -> String {
+        format!("event: {}\ndata: {}\n\n", self.name, self.data)
+    }
+
+    pub(crate) fn missed(count: u64) -> Self {
+        Self {
+            name: "missed",
+            data: json!({"time": jupyter_time(unix_micros()), "count": count}),
+        }
+    }
+}
+
+type Peers = BTreeMap<NodeName, PeerState>;
+type Executors = BTreeMap<KernelId, (NodeName, u64)>;
+
+/// What two views of the control state differ in. Pure.
+fn control_events(before: &ControlState, after: &ControlState) -> Vec<(&'static str, Value)> {
+    let mut events = Vec::new();
+    for (id, record) in &after.kernels {
+        let hosts = || {
+            record
+                .replicas
+                .iter()
+                .map(|placement| &placement.host)
+                .collect::<Vec<_>>()
+        };
+        match before.kernels.get(id) {
+            None => events.push(("kernel_created", json!({"kernel": id.to_string(), "hosts": hosts()}))),
+            Some(old) if old.replicas != record.replicas => {
+                events.push(("kernel_placed", json!({"kernel": id.to_string(), "hosts": hosts()})));
+            }
+            Some(_) => {}
+        }
+    }
+    let deleted = before.kernels.keys().filter(|id| !after.kernels.contains_key(id));
+    events.extend(deleted.map(|id| ("kernel_deleted", json!({"kernel": id.to_string()}))));
+    for (host, record) in &after.hosts {
+        if before.hosts.get(host) != Some(record) {
+            events.push((
+                "host_registered",
+                json!({"host": host, "incarnation": record.incarnation, "gpus": record.gpus}),
+            ));
+        }
+    }
+    events
+}
+
+fn peer_events(before: &Peers, after: &Peers) -> Vec<(&'static str, Value)> {
+    let changed = after.iter().filter(|(node, state)| before.get(*node) != Some(*state));
+    let event = |(node, state): (&NodeName, &PeerState)| {
+        let name = match state {
+            PeerState::Up { .. } => "peer_up",
+            PeerState::Suspected => "peer_suspected",
+            PeerState::Down => "peer_down",
+        };
+        (name, json!({"node": node}))
+    };
+    changed.map(event).collect()
+}
+
+fn executor_events(before: &Executors, after: &Executors) -> Vec<(&'static str, Value)> {
+    let changed = after
+        .iter()
+        .filter(|(kernel, now)| before.get(*kernel).is_some_and(|old| old != *now));
+    let event = |(kernel, (host, epoch)): (&KernelId, &(NodeName, u64))| {
+        (
+            "executor_changed",
+            json!({"kernel": kernel.to_string(), "executor": host, "epoch": epoch}),
+        )
+    };
+    changed.map(event).collect()
+}
+
+/// The executor by the newest epoch that any replica has seen.
+fn executors(infos: &BTreeMap<KernelId, Vec<ReplicaInfo>>) -> Executors {
+    let newest = |infos: &[ReplicaInfo]| {
+        let known = infos
+            .iter()
+            .filter_map(|info| Some((info.epoch.0, info.executor.clone()?)));
+        known.max().map(|(epoch, host)| (host, epoch))
+    };
+    infos
+        .iter()
+        .filter_map(|(kernel, infos)| Some((*kernel, newest(infos)?)))
+        .collect()
+}
+
+/// Watches the cluster and fills the [`Feed`].
+pub(crate) struct Watcher;
+
+#[derive(Clone)]
+pub(crate) struct WatcherArguments {
+    pub(crate) mesh: Mesh,
+    pub(crate) control: ControlHandle,
+    pub(crate) feed: Feed,
+}
+
+pub(crate) enum Message {
+    Control(Arc<ControlState>),
+    Peers(Peers),
+    Executors(Executors),
+}
+
+impl ractor::Message for Message {}
+
+pub(crate) struct State {
+    feed: Feed,
+    control: Arc<ControlState>,
+    peers: Peers,
+    executors: Executors,
+    task: JoinHandle<()>,
+}
+
+impl Actor for Watcher {
+    type Msg = Message;
+    type State = State;
+    type Arguments = WatcherArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Message>,
+        WatcherArguments { mesh, control, feed }: WatcherArguments,
+    ) -> Result<State, ActorProcessingErr> {
+        let peers = peers_of(&mesh);
+        let state = control.view();
+        let task = tokio::spawn(watch(mesh, control, feed.clone(), myself));
+        Ok(State {
+            feed,
+            control: state,
+            peers,
+            executors: Executors::new(),
+            task,
+        })
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Message>,
+        message: Message,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        let events = match message {
+            Message::Control(control) => {
+                let before = std::mem::replace(&mut state.control, control);
+                control_events(&before, &state.control)
+            }
+            Message::Peers(peers) => {
+                let before = std::mem::replace(&mut state.peers, peers);
+                peer_events(&before, &state.peers)
+            }
+            Message::Executors(executors) => {
+                let before = std::mem::replace(&mut state.executors, executors);
+                executor_events(&before, &state.executors)
+            }
+        };
+        for (name, mut data) in events {
+            data["time"] = json!(jupyter_time(unix_micros()));
+            // Nobody listening is fine.
+            let _ = state.feed.0.send(Arc::new(ClusterEvent { name, data }));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn watch(mesh: Mesh, control: ControlHandle, feed: Feed, watcher: ActorRef<Message>) {
+    let (mut states, mut peers) = (control.watch(), mesh.subscribe());
+    let cluster = Cluster::new(mesh.clone(), control);
+    let mut check = tokio::time::interval(EXECUTOR_CHECK);
+    check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let message = tokio::select! {
+            changed = states.changed() => changed.map(|()| Message::Control(Arc::clone(&states.borrow_and_update()))).ok(),
+            changed = peers.changed() => changed.map(|()| Message::Peers(peers_of(&mesh))).ok(),
+            _ = check.tick() => {
+                if feed.0.receiver_count() == 0 {
+                    continue;
+                }
+                let view = cluster.view();
+                Some(Message::Executors(executors(&cluster.infos(view.kernels.values()).await)))
+            }
+        };
+        match message.map(|message| watcher.cast(message)) {
+            Some(Ok(())) => {}
+            Some(Err(_)) | None => return,
+        }
+    }
+}
+
+fn peers_of(mesh: &Mesh) -> Peers {
+    mesh.subscribe()
+        .borrow()
+        .iter()
+        .map(|(node, status)| (node.clone(), status.state))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use nbos_kernel::protocol::KernelSpec;
+    use nbos_scheduler::Command;
+
+    use super::*;
+
+    #[test]
+    fn kernels_and_hosts_that_come_and_go_are_told_once() {
+        let (empty, host) = (ControlState::default(), NodeName::from("h1"));
+        let mut one = empty.clone();
+        one.apply(Command::RegisterHost {
+            host: host.clone(),
+            incarnation: 7,
+            gpus: 4,
+        });
+        let id = KernelId::random();
+        one.apply(Command::CreateKernel {
+            id,
+            spec: KernelSpec::default(),
+            hosts: vec![host],
+            at_us: 1,
+        });
+        let names = |events: Vec<(&'static str, Value)>| events.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(
+            names(control_events(&empty, &one)),
+            ["kernel_created", "host_registered"]
+        );
+        assert_eq!(names(control_events(&one, &one)), Vec::<&str>::new());
+        assert_eq!(names(control_events(&one, &empty)), ["kernel_deleted"]);
+    }
+
+    #[test]
+    fn an_executor_is_news_only_when_it_replaces_another() {
+        let id = KernelId::random();
+        let (none, first) = (Executors::new(), Executors::from([(id, (NodeName::from("a"), 1))]));
+        let second = Executors::from([(id, (NodeName::from("b"), 2))]);
+        assert!(executor_events(&none, &first).is_empty());
+        assert_eq!(executor_events(&first, &second).len(), 1);
+        let event = ClusterEvent {
+            name: "executor_changed",
+            data: json!({"a": 1}),
+        };
+        assert_eq!(event.to_sse(), "event: executor_changed\ndata: {\"a\":1}\n\n");
+    }
+}

@@ -1,0 +1,137 @@
+//! Kernels as Jupyter's clients and the admin API see them. Pure.
+
+use nbos_kernel::protocol::{ExecutionState, ReplicaInfo, Role};
+use nbos_scheduler::KernelRecord;
+use serde_json::{Value, json};
+
+use crate::clock::jupyter_time;
+
+/// Jupyter's kernel model. Clients ignore keys they do not know.
+pub(super) fn kernel(record: &KernelRecord, infos: &[ReplicaInfo]) -> Value {
+    let leading = leading(infos);
+    let activity = infos
+        .iter()
+        .map(|info| info.last_activity_us)
+        .fold(record.created_us, u64::max);
+    json!({
+        "id": record.id.to_string(),
+        "name": record.spec.name,
+        "last_activity": jupyter_time(activity),
+        "execution_state": state(leading).name(),
+        "connections": leading.map_or(0, |info| info.connections),
+        "executor": leading.and_then(|info| info.executor.as_ref()),
+    })
+}
+
+/// The admin API's kernel record.
+pub(super) fn kernel_record(record: &KernelRecord, infos: &[ReplicaInfo]) -> Value {
+    let leading = leading(infos);
+    let replicas: Vec<Value> = record
+        .replicas
+        .iter()
+        .map(|placement| {
+            let info = infos
+                .iter()
+                .find(|info| info.host == placement.host && info.replica == placement.replica);
+            // A replica that does not answer is as good as one that has yet to join.
+            json!({
+                "host": placement.host,
+                "replica_id": placement.replica,
+                "role": info.map_or(Role::Joining, |info| info.role).name(),
+                "pid": info.and_then(|info| info.pid),
+                "applied": info.map(|info| info.applied.0),
+            })
+        })
+        .collect();
+    json!({
+        "id": record.id.to_string(),
+        "state": state(leading).name(),
+        "executor": leading.and_then(|info| info.executor.as_ref()),
+        "epoch": leading.map_or(0, |info| info.epoch.0),
+        "cells": infos.iter().map(|info| info.cells.0).max().unwrap_or_default(),
+        "execution_count": leading.map_or(0, |info| info.execution_count),
+        "replicas": replicas,
+        "pinned": leading.map(|info| info.pinned.as_slice()).unwrap_or_default(),
+        "resources": {"gpus": record.spec.gpus, "leased": leading.map_or(0, |info| info.gpus)},
+    })
+}
+
+/// The replica to believe: the newest epoch, in it the executor, ties by replica id.
+fn leading(infos: &[ReplicaInfo]) -> Option<&ReplicaInfo> {
+    infos
+        .iter()
+        .max_by_key(|info| (info.epoch, info.role == Role::Executor, info.replica))
+}
+
+fn state(leading: Option<&ReplicaInfo>) -> ExecutionState {
+    leading.map_or(ExecutionState::Starting, |info| info.state)
+}
+
+#[cfg(test)]
+mod tests {
+    use nbos_kernel::protocol::KernelSpec;
+    use nbos_kernel::{CellSeq, Epoch, KernelId};
+    use nbos_mesh::NodeName;
+    use nbos_scheduler::Placement;
+
+    use super::*;
+
+    fn record() -> KernelRecord {
+        let placement = |replica, host: &str| Placement {
+            replica,
+            host: NodeName::from(host),
+        };
+        let replicas = vec![placement(1, "a"), placement(2, "b"), placement(3, "c")];
+        KernelRecord {
+            id: KernelId::random(),
+            spec: KernelSpec {
+                name: "python3".to_owned(),
+                ..KernelSpec::default()
+            },
+            founders: replicas.clone(),
+            replicas,
+            created_us: 1_000_000,
+        }
+    }
+
+    fn info(record: &KernelRecord, index: usize, epoch: u64, role: Role) -> ReplicaInfo {
+        ReplicaInfo {
+            kernel: record.id,
+            host: record.replicas[index].host.clone(),
+            replica: record.replicas[index].replica,
+            role,
+            pid: Some(42),
+            applied: CellSeq(epoch),
+            cells: CellSeq(epoch),
+            epoch: Epoch(epoch),
+            executor: Some(NodeName::from("b")),
+            state: ExecutionState::Idle,
+            last_activity_us: 2_000_000,
+            connections: 2,
+            execution_count: 5,
+            pinned: Vec::new(),
+            gpus: 1,
+        }
+    }
+
+    #[test]
+    fn a_kernel_nobody_answers_for_is_starting() {
+        let record = record();
+        let model = kernel(&record, &[]);
+        assert_eq!(model["execution_state"], "starting");
+        assert_eq!(model["last_activity"], "1970-01-01T00:00:01.000000Z");
+        assert_eq!(model["connections"], 0);
+        assert_eq!(kernel_record(&record, &[])["executor"], Value::Null);
+    }
+
+    #[test]
+    fn the_newest_epoch_is_believed_and_a_silent_replica_counts_as_joining() {
+        let record = record();
+        let infos = [info(&record, 0, 3, Role::Executor), info(&record, 1, 4, Role::Executor)];
+        let model = kernel_record(&record, &infos);
+        assert_eq!((&model["epoch"], &model["executor"]), (&json!(4), &json!("b")));
+        let roles: Vec<&Value> = (0..3).map(|index| &model["replicas"][index]["role"]).collect();
+        assert_eq!(roles, ["executor", "executor", "joining"]);
+        assert_eq!(model["replicas"][2]["pid"], Value::Null);
+    }
+}

@@ -1,0 +1,105 @@
+//! A node as a machine that fails.
+
+use nbos::connection::NodeEntry;
+use nix::sys::signal::Signal;
+
+use crate::cluster::Cluster;
+use crate::process::{is_alive, kill_9, signal};
+use crate::wait::{SHORT, eventually, holds};
+
+/// A node of a cluster, by its name: its process may change.
+#[derive(Clone, Debug)]
+pub struct Node<'a> {
+    cluster: &'a Cluster,
+    name: String,
+}
+
+/// A process that is stopped (SIGSTOP) until this is woken or dropped.
+#[derive(Debug)]
+pub struct Frozen {
+    pid: u32,
+}
+
+impl<'a> Node<'a> {
+    pub(crate) fn new(cluster: &'a Cluster, name: &str) -> Self {
+        Self { cluster, name: name.to_owned() }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its process now.
+    pub fn pid(&self) -> u32 {
+        self.entry().pid
+    }
+
+    pub fn gateway(&self) -> String {
+        self.entry().gateway.expect("every node of a test has a gateway")
+    }
+
+    /// `HOST:PORT`
+    pub fn gateway_address(&self) -> String {
+        self.gateway().trim_start_matches("http://").to_owned()
+    }
+
+    pub fn mesh_address(&self) -> String {
+        self.entry().mesh
+    }
+
+    /// `kill -9`; gives the process that was killed. `nbos up` starts another one.
+    pub fn kill_9(&self) -> u32 {
+        let pid = self.pid();
+        assert!(is_alive(pid), "node {} is down already", self.name);
+        kill_9(pid);
+        pid
+    }
+
+    /// Stops the process without a word, as a machine that hangs.
+    pub fn freeze(&self) -> Frozen {
+        let pid = self.pid();
+        signal(pid, Signal::SIGSTOP);
+        Frozen { pid }
+    }
+
+    /// Returns when another process than `old` runs; gives it.
+    pub async fn restarted(&self, old: u32) -> u32 {
+        eventually(&format!("node {} is restarted", self.name), SHORT, async || {
+            let pid = self.pid();
+            (pid != old && is_alive(pid)).then_some(pid)
+        })
+        .await
+    }
+
+    /// Returns when its log has a line with this text; gives the line.
+    pub async fn logs(&self, text: &str) -> String {
+        eventually(&format!("node {} logs `{text}`", self.name), SHORT, async || {
+            self.cluster.log(&self.name).lines().rfind(|line| line.contains(text)).map(str::to_owned)
+        })
+        .await
+    }
+
+    fn entry(&self) -> NodeEntry {
+        let found = self.cluster.connection().nodes.into_iter().find(|node| node.name == self.name);
+        found.unwrap_or_else(|| panic!("connection.json has no node {}", self.name))
+    }
+}
+
+impl Frozen {
+    /// SIGCONT; returns when it runs.
+    pub async fn wake(self) {
+        let pid = self.pid;
+        drop(self);
+        holds("the frozen process runs again", SHORT, async || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| !rest.starts_with('T'))
+        })
+        .await;
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        signal(self.pid, Signal::SIGCONT);
+    }
+}

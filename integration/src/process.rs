@@ -1,0 +1,63 @@
+//! Processes, as /proc shows them.
+
+use std::fs;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// One process of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    pub pid: u32,
+    /// Its command line, shortened.
+    pub command: String,
+}
+
+/// Environment variable that every process of a cluster inherits, user code's included.
+pub(crate) const MARK: &str = "NBTEST_CLUSTER";
+
+/// Every living process whose environment carries this mark.
+pub fn marked(mark: &str) -> Vec<Process> {
+    let wanted = format!("{MARK}={mark}");
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let mut found: Vec<Process> = pids
+        .filter(|pid| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes()) && is_alive(*pid)
+        })
+        .map(|pid| Process { pid, command: command(pid) })
+        .collect();
+    found.sort_by_key(|process| process.pid);
+    found
+}
+
+/// Whether it runs; one that ended and was not waited for does not.
+pub fn is_alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+/// Resident memory.
+pub fn memory_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
+}
+
+/// `kill -9`; a process that has just ended is fine.
+pub fn kill_9(pid: u32) {
+    signal(pid, Signal::SIGKILL);
+}
+
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    // 0 and 1 would mean this process's group and everything.
+    assert!(pid > 1, "not a process of ours: {pid}");
+    let _ = kill(Pid::from_raw(pid.cast_signed()), signal);
+}
+
+fn command(pid: u32) -> String {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+    words.join(" ").chars().take(120).collect()
+}

@@ -1,0 +1,160 @@
+//! The admin API: what the cluster looks like from inside.
+
+use std::time::Duration;
+
+use hyper::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::error::Error;
+use super::http::{ANSWER_WITHIN, Client, START_WITHIN};
+
+/// A supervised actor or process, with those below it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct TreeNode {
+    pub path: String,
+    pub kind: String,
+    pub node: String,
+    /// `starting`, `running`, `restarting`, `stopped` or `failed`; `unreachable` for a node that does not answer.
+    pub status: String,
+    #[serde(default)]
+    pub restarts: u64,
+    /// Unix time in milliseconds.
+    #[serde(default)]
+    pub started_at: Option<u64>,
+    #[serde(default)]
+    pub last_error: Option<String>,
+    #[serde(default)]
+    pub children: Vec<TreeNode>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Host {
+    pub name: String,
+    #[serde(default)]
+    pub incarnation: Value,
+    /// `up`, `suspected` or `down`.
+    pub status: String,
+    #[serde(default)]
+    pub gpus: Vec<Gpu>,
+    /// The host's replicas: their number or their list.
+    #[serde(default)]
+    pub replicas: Value,
+    /// GPUs that its replicas may ask for, in relation to those it has.
+    #[serde(default)]
+    pub subscription_ratio: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Gpu {
+    pub index: u32,
+    #[serde(default)]
+    pub uuid: String,
+    #[serde(default)]
+    pub name: String,
+    /// Who holds it; null when it is free.
+    #[serde(default)]
+    pub lease: Value,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Kernel {
+    pub id: String,
+    pub state: String,
+    /// Host of the replica that ran the last cell; `None` before the first one.
+    #[serde(default)]
+    pub executor: Option<String>,
+    #[serde(default)]
+    pub epoch: u64,
+    /// Cells that have ended.
+    #[serde(default)]
+    pub cells: u64,
+    #[serde(default)]
+    pub replicas: Vec<Replica>,
+    #[serde(default)]
+    pub pinned: Vec<PinnedVariable>,
+    #[serde(default)]
+    pub resources: Value,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Replica {
+    pub host: String,
+    #[serde(default)]
+    pub replica_id: Value,
+    /// `executor`, `standby` or `joining`.
+    pub role: String,
+    /// Its Python process; `None` when it is unloaded.
+    #[serde(default)]
+    pub pid: Option<u32>,
+    /// Log entries it has applied.
+    #[serde(default)]
+    pub applied: u64,
+}
+
+/// A variable that lives on one replica only.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct PinnedVariable {
+    pub name: String,
+    #[serde(default, rename = "type")]
+    pub type_name: String,
+    #[serde(default)]
+    pub why: String,
+    #[serde(default)]
+    pub home: Option<String>,
+    /// Execution count of the cell to run again when its home is gone.
+    #[serde(default)]
+    pub cell: Option<u64>,
+}
+
+impl Host {
+    pub fn is_up(&self) -> bool {
+        self.status == "up"
+    }
+}
+
+impl Client {
+    /// All nodes' actors and processes; the top is the cluster.
+    pub async fn tree(&self) -> Result<TreeNode, Error> {
+        self.request(Method::GET, "/api/cluster/tree", None, ANSWER_WITHIN)
+            .await?
+            .json()
+    }
+
+    pub async fn hosts(&self, within: Duration) -> Result<Vec<Host>, Error> {
+        self.request(Method::GET, "/api/cluster/hosts", None, within)
+            .await?
+            .json()
+    }
+
+    pub async fn cluster_kernels(&self) -> Result<Vec<Kernel>, Error> {
+        self.request(Method::GET, "/api/cluster/kernels", None, ANSWER_WITHIN)
+            .await?
+            .json()
+    }
+
+    pub async fn cluster_kernel(&self, id: &str) -> Result<Kernel, Error> {
+        self.request(Method::GET, &format!("/api/cluster/kernels/{id}"), None, ANSWER_WITHIN)
+            .await?
+            .json()
+    }
+
+    /// What `GET /api/cluster/…` answers, as it is.
+    pub async fn admin(&self, what: &str) -> Result<Value, Error> {
+        self.get(&format!("/api/cluster/{what}"), ANSWER_WITHIN).await
+    }
+
+    /// Restarts an actor or process by its path in the tree, whose first segment is the node; returns when it runs again.
+    pub async fn restart_path(&self, path: &str) -> Result<(), Error> {
+        self.post("/api/cluster/restart", &json!({"path": path}), START_WITHIN)
+            .await
+            .map(drop)
+    }
+
+    /// Makes another replica the executor, that of `to` if given; returns when it can run a cell.
+    pub async fn handover(&self, id: &str, to: Option<&str>) -> Result<Value, Error> {
+        let body = to.map_or_else(|| json!({}), |host| json!({"to": host}));
+        self.post(&format!("/api/cluster/kernels/{id}/handover"), &body, START_WITHIN)
+            .await
+    }
+}

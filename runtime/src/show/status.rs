@@ -1,0 +1,173 @@
+//! Hosts and kernels.
+
+use serde_json::Value;
+
+use super::table::table;
+use crate::client::{Gpu, Host, Kernel, Replica};
+
+/// Characters of an id that tell kernels apart.
+const SHORT_ID: usize = 8;
+
+pub(crate) fn hosts(hosts: &[Host]) -> String {
+    if hosts.is_empty() {
+        return "no hosts\n".into();
+    }
+    let rows = hosts.iter().map(|host| {
+        let leased = host.gpus.iter().filter(|gpu| !gpu.lease.is_null()).count();
+        [
+            host.name.clone(),
+            host.status.clone(),
+            format!("{leased} of {} leased", host.gpus.len()),
+            count(&host.replicas),
+            host.subscription_ratio
+                .map_or_else(|| "-".into(), |ratio| format!("{ratio:.2}")),
+            host.gpus
+                .iter()
+                .filter(|gpu| !gpu.lease.is_null())
+                .map(lease)
+                .collect::<Vec<_>>()
+                .join(", "),
+        ]
+    });
+    table(
+        ["HOST", "STATUS", "GPUS", "REPLICAS", "SUBSCRIBED", "LEASES"],
+        &rows.collect::<Vec<_>>(),
+    )
+}
+
+pub(crate) fn kernels(kernels: &[Kernel]) -> String {
+    if kernels.is_empty() {
+        return "no kernels\n".into();
+    }
+    let rows = kernels.iter().map(|kernel| {
+        [
+            kernel.id.clone(),
+            kernel.state.clone(),
+            kernel.executor.clone().unwrap_or_else(|| "-".into()),
+            kernel.cells.to_string(),
+            kernel.replicas.iter().map(replica).collect::<Vec<_>>().join(" "),
+            kernel.pinned.len().to_string(),
+        ]
+    });
+    table(
+        ["KERNEL", "STATE", "EXECUTOR", "CELLS", "REPLICAS", "PINNED"],
+        &rows.collect::<Vec<_>>(),
+    )
+}
+
+pub(crate) fn kernel(kernel: &Kernel) -> String {
+    let executor = kernel.executor.as_deref().unwrap_or("none yet");
+    let mut text = format!(
+        "kernel {}\nstate {}, executor {executor}, epoch {}, {} cells, resources {}\n\n",
+        kernel.id, kernel.state, kernel.epoch, kernel.cells, kernel.resources
+    );
+    let replicas = kernel.replicas.iter().map(|replica| {
+        [
+            replica.host.clone(),
+            replica.role.clone(),
+            plain(&replica.replica_id),
+            replica.pid.map_or_else(|| "unloaded".into(), |pid| pid.to_string()),
+            replica.applied.to_string(),
+        ]
+    });
+    text.push_str(&table(
+        ["HOST", "ROLE", "REPLICA", "PYTHON PID", "APPLIED"],
+        &replicas.collect::<Vec<_>>(),
+    ));
+    if !kernel.pinned.is_empty() {
+        text.push_str("\nvariables that live on one host only:\n");
+        let pinned = kernel.pinned.iter().map(|variable| {
+            [
+                variable.name.clone(),
+                variable.type_name.clone(),
+                variable.home.clone().unwrap_or_else(|| "-".into()),
+                variable.cell.map_or_else(|| "-".into(), |cell| format!("[{cell}]")),
+                variable.why.lines().next().unwrap_or_default().to_owned(),
+            ]
+        });
+        text.push_str(&table(
+            ["NAME", "TYPE", "HOME", "CELL", "WHY"],
+            &pinned.collect::<Vec<_>>(),
+        ));
+    }
+    text
+}
+
+/// `h1*` executes, `h2` stands by, `h3(joining)` catches up.
+fn replica(replica: &Replica) -> String {
+    match replica.role.as_str() {
+        "executor" => format!("{}*", replica.host),
+        "standby" => replica.host.clone(),
+        other => format!("{}({other})", replica.host),
+    }
+}
+
+fn lease(gpu: &Gpu) -> String {
+    let holder = match &gpu.lease {
+        Value::Object(lease) => lease.get("kernel").map_or_else(|| gpu.lease.to_string(), plain),
+        other => plain(other),
+    };
+    format!("{}:{}", gpu.index, holder.chars().take(SHORT_ID).collect::<String>())
+}
+
+fn count(value: &Value) -> String {
+    value
+        .as_array()
+        .map_or_else(|| plain(value), |list| list.len().to_string())
+}
+
+/// A text without its quotes; `-` for null.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn hosts_with_leases() {
+        let answer = json!([
+            {"name": "h1", "incarnation": 7, "status": "up", "replicas": 2, "subscription_ratio": 0.5, "gpus": [
+                {"index": 0, "uuid": "u", "name": "sim", "lease": {"kernel": "12345678-aaaa", "epoch": 3}},
+                {"index": 1, "uuid": "v", "name": "sim", "lease": null}]},
+            {"name": "h2", "status": "suspected", "replicas": [], "subscription_ratio": null, "gpus": []},
+        ]);
+        let expected = "\
+HOST  STATUS     GPUS           REPLICAS  SUBSCRIBED  LEASES
+h1    up         1 of 2 leased  2         0.50        0:12345678
+h2    suspected  0 of 0 leased  0         -
+";
+        assert_eq!(hosts(&serde_json::from_value::<Vec<Host>>(answer).unwrap()), expected);
+        assert_eq!(hosts(&[]), "no hosts\n");
+    }
+
+    #[test]
+    fn one_kernel_and_the_list() {
+        let answer = json!({
+            "id": "k1", "state": "idle", "executor": "h1", "epoch": 2, "cells": 5, "resources": {"gpus": 1},
+            "replicas": [
+                {"host": "h1", "replica_id": 1, "role": "executor", "pid": 10, "applied": 9},
+                {"host": "h2", "replica_id": 2, "role": "standby", "pid": null, "applied": 9},
+                {"host": "h3", "replica_id": 3, "role": "joining", "pid": null, "applied": 0}],
+            "pinned": [{"name": "g", "type": "generator", "why": "cannot pickle", "home": "h1", "cell": 4}],
+        });
+        let one: Kernel = serde_json::from_value(answer).unwrap();
+        let text = kernel(&one);
+        for part in [
+            "epoch 2, 5 cells",
+            "h2    standby   2        unloaded",
+            "g     generator  h1    [4]   cannot pickle",
+        ] {
+            assert!(text.contains(part), "`{part}` is missing in:\n{text}");
+        }
+        let list = kernels(&[one]);
+        assert!(list.contains("h1* h2 h3(joining)"), "{list}");
+    }
+}
