@@ -27,6 +27,9 @@ const CONTROL_WITHIN: Duration = Duration::from_secs(8);
 /// Clients give up on creating a kernel after 42 s (jupyter_server's gateway client): answer before.
 const CREATE_WITHIN: Duration = Duration::from_secs(38);
 
+/// Pause before a kernel that could not be placed or committed is asked for again.
+const CREATE_PAUSE: Duration = Duration::from_millis(250);
+
 /// Pause between two rounds over the replicas of a kernel that is failing over.
 const ROUND_PAUSE: Duration = Duration::from_millis(50);
 
@@ -74,7 +77,7 @@ impl Cluster {
                 return Err(refused(&error));
             }
             tracing::warn!(kernel = %id, %error, "kernel not created yet");
-            tokio::time::sleep(ROUND_PAUSE).await;
+            tokio::time::sleep(CREATE_PAUSE).await;
         }
     }
 

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
@@ -21,6 +21,10 @@ const SHUTDOWN_SECONDS: u64 = 2;
 
 /// A client that was told to go may finish sending for this long, so that it reads the reason before the reset.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// After a restart the old server closes its listener first; this is ample.
+const REBIND_WITHIN: Duration = Duration::from_secs(5);
+const REBIND_PAUSE: Duration = Duration::from_millis(20);
 
 pub(crate) struct Http;
 
@@ -55,7 +59,7 @@ impl Actor for Http {
         let bound = listener.lock().take();
         let listener = match bound {
             Some(listener) => listener,
-            None => TcpListener::bind(address).map_err(|source| Error::Bind { addr: address, source })?,
+            None => bind_again(address).await?,
         };
         let (started, handle) = oneshot::channel();
         thread::Builder::new().name("gateway-http".to_owned()).spawn(move || {
@@ -75,6 +79,18 @@ impl Actor for Http {
         _: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         Err(Error::Server(reason).into())
+    }
+}
+
+/// The server before this one may not have let go of the port yet.
+async fn bind_again(address: SocketAddr) -> Result<TcpListener, Error> {
+    let deadline = Instant::now() + REBIND_WITHIN;
+    loop {
+        match TcpListener::bind(address) {
+            Ok(listener) => return Ok(listener),
+            Err(_) if Instant::now() < deadline => tokio::time::sleep(REBIND_PAUSE).await,
+            Err(source) => return Err(Error::Bind { addr: address, source }),
+        }
     }
 }
 

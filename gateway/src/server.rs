@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nbos_mesh::Mesh;
 use nbos_scheduler::ControlHandle;
@@ -25,8 +25,9 @@ use crate::options::Options;
 /// Name of the gateway's supervisor under its node's.
 const NAME: &str = "gateway";
 
-/// Time for close frames to be written before the server ends.
-const GOODBYE: Duration = Duration::from_millis(200);
+/// Longest wait for close frames to be written before the server ends.
+const GOODBYE: Duration = Duration::from_secs(1);
+const GOODBYE_PAUSE: Duration = Duration::from_millis(10);
 
 /// What a gateway is started with.
 #[derive(Clone, Debug)]
@@ -46,6 +47,7 @@ pub struct Gateway;
 pub struct GatewayHandle {
     address: SocketAddr,
     registry: Arc<Registry>,
+    metrics: Arc<Metrics>,
     parent: SupervisorHandle,
 }
 
@@ -81,7 +83,7 @@ impl Gateway {
             cluster: Cluster::new(mesh.clone(), control.clone()),
             bridges: Bridges::new(needs, Arc::clone(&supervisor), Handle::current()),
             feed: feed.clone(),
-            metrics,
+            metrics: Arc::clone(&metrics),
             started_us: unix_micros(),
         });
         let endpoint = EndpointArguments {
@@ -115,6 +117,7 @@ impl Gateway {
         Ok(GatewayHandle {
             address,
             registry,
+            metrics,
             parent: parent.clone(),
         })
     }
@@ -129,7 +132,10 @@ impl GatewayHandle {
     /// Asks every client to connect again (close code 1012), then stops the server.
     pub async fn stop(&self) -> Result<(), Error> {
         self.registry.all().iter().for_each(crate::bridge::BridgeRef::shut_down);
-        tokio::time::sleep(GOODBYE).await;
+        let deadline = Instant::now() + GOODBYE;
+        while self.metrics.connections.get() > 0 && Instant::now() < deadline {
+            tokio::time::sleep(GOODBYE_PAUSE).await;
+        }
         self.parent.remove(NAME).await.map_err(|error| supervision(&error))
     }
 }

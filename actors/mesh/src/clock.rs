@@ -21,6 +21,14 @@ struct Window {
 }
 
 impl PeerClock {
+    /// A clock seen for the first time, in the handshake. Without it, everything that came late in a session's first
+    /// moments would look fresh.
+    pub(crate) fn seen(now: u64, sent_at: u64) -> Self {
+        let mut clock = Self::default();
+        clock.age(now, sent_at);
+        clock
+    }
+
     /// Microseconds that a message sent at `sent_at` (peer's clock) and read at `now` took beyond the fastest one.
     pub(crate) fn age(&mut self, now: u64, sent_at: u64) -> u64 {
         let difference = now.wrapping_sub(sent_at) as i64;
@@ -57,9 +65,8 @@ mod tests {
 
     #[test]
     fn a_message_held_up_shows_its_age() {
-        let mut clock = PeerClock::default();
         // The peer's clock is 5 s ahead; trips take 100 µs.
-        assert_eq!(clock.age(1_000_100, 6_000_000), 0);
+        let mut clock = PeerClock::seen(1_000_100, 6_000_000);
         assert_eq!(clock.age(1_300_150, 6_300_000), 50);
         // Sent a moment later, read after a stop of six seconds.
         assert_eq!(clock.age(7_400_100, 6_400_000), 6_000_000);

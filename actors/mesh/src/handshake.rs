@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
+use crate::clock::PeerClock;
 use crate::shared::Core;
 use crate::socket::{Duplex, Socket};
 use crate::{NodeName, Peer, codec, socket};
@@ -36,6 +37,8 @@ struct Hello {
     from: Peer,
     /// The node the dialer means to reach; the acceptor repeats the dialer's name.
     to: NodeName,
+    /// The sender's clock in microseconds: from the first message on, its age can be judged.
+    clock: u64,
     nonce: [u8; 32],
 }
 
@@ -44,7 +47,16 @@ pub(crate) struct Proved {
     pub peer: Peer,
     /// Number of the session, known to both ends and never used again.
     pub epoch: u64,
+    /// Has seen the peer's clock once.
+    pub clock: PeerClock,
     pub socket: Socket,
+}
+
+/// What the exchange of hellos and proofs comes to.
+struct Outcome {
+    peer: Peer,
+    epoch: u64,
+    clock: PeerClock,
 }
 
 /// Why a connection was refused, or refused us.
@@ -124,7 +136,12 @@ pub(crate) async fn accept(core: &Core, stream: TcpStream) -> Result<Proved, Err
     let binding = socket.binding()?;
     let result = tokio::time::timeout(core.options.handshake(), accept_on(core, socket.duplex(), &binding)).await;
     match result.unwrap_or(Err(Error::TooLate)) {
-        Ok((peer, epoch)) => Ok(Proved { peer, epoch, socket }),
+        Ok(Outcome { peer, epoch, clock }) => Ok(Proved {
+            peer,
+            epoch,
+            clock,
+            socket,
+        }),
         Err(error) => {
             refuse(socket.duplex(), &error).await;
             Err(error)
@@ -148,17 +165,23 @@ pub(crate) async fn dial(core: &Core, stream: TcpStream, to: &NodeName) -> Resul
             }
         };
         let binding = socket.binding()?;
-        let (peer, epoch) = dial_on(core, socket.duplex(), to, &binding).await?;
-        Ok(Proved { peer, epoch, socket })
+        let Outcome { peer, epoch, clock } = dial_on(core, socket.duplex(), to, &binding).await?;
+        Ok(Proved {
+            peer,
+            epoch,
+            clock,
+            socket,
+        })
     };
     tokio::time::timeout(core.options.handshake(), work)
         .await
         .unwrap_or(Err(Error::TooLate))
 }
 
-async fn accept_on(core: &Core, stream: &mut dyn Duplex, binding: &[u8]) -> Result<(Peer, u64), Error> {
+async fn accept_on(core: &Core, stream: &mut dyn Duplex, binding: &[u8]) -> Result<Outcome, Error> {
     let first = read_frame(stream).await?;
     let theirs: Hello = codec::decode(&first).map_err(|_| Error::Garbage)?;
+    let clock = PeerClock::seen(core.micros(), theirs.clock);
     let second = hello(core, &theirs.from.node)?;
     write_frame(stream, &second).await?;
     let transcript: [&[u8]; 3] = [&first, &second, binding];
@@ -186,14 +209,19 @@ async fn accept_on(core: &Core, stream: &mut dyn Duplex, binding: &[u8]) -> Resu
             .into_bytes(),
     )
     .await?;
-    Ok((theirs.from, epoch(core, &transcript)))
+    Ok(Outcome {
+        peer: theirs.from,
+        epoch: epoch(core, &transcript),
+        clock,
+    })
 }
 
-async fn dial_on(core: &Core, stream: &mut dyn Duplex, to: &NodeName, binding: &[u8]) -> Result<(Peer, u64), Error> {
+async fn dial_on(core: &Core, stream: &mut dyn Duplex, to: &NodeName, binding: &[u8]) -> Result<Outcome, Error> {
     let first = hello(core, to)?;
     write_frame(stream, &first).await?;
     let second = read_frame(stream).await?;
     let theirs: Hello = codec::decode(&second).map_err(|_| Error::Garbage)?;
+    let clock = PeerClock::seen(core.micros(), theirs.clock);
     let transcript: [&[u8]; 3] = [&first, &second, binding];
     write_frame(
         stream,
@@ -208,7 +236,11 @@ async fn dial_on(core: &Core, stream: &mut dyn Duplex, to: &NodeName, binding: &
             theirs.from.node
         )));
     }
-    Ok((theirs.from, epoch(core, &transcript)))
+    Ok(Outcome {
+        peer: theirs.from,
+        epoch: epoch(core, &transcript),
+        clock,
+    })
 }
 
 fn hello(core: &Core, to: &NodeName) -> Result<Vec<u8>, Error> {
@@ -218,6 +250,7 @@ fn hello(core: &Core, to: &NodeName) -> Result<Vec<u8>, Error> {
     let hello = Hello {
         from: core.me.clone(),
         to: to.clone(),
+        clock: core.micros(),
         nonce,
     };
     Ok(codec::encode(&hello).map_err(io::Error::other)?.to_vec())

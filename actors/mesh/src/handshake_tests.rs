@@ -148,6 +148,7 @@ async fn a_proof_cannot_be_reflected() {
                 incarnation: Incarnation::fresh(),
             },
             to: "b".into(),
+            clock: 0,
             nonce: [7; 32],
         };
         write_frame(&mut stream, &codec::encode(&hello).unwrap()).await.unwrap();

@@ -42,7 +42,6 @@ pub(crate) struct Link {
 }
 
 /// What only the receiving side uses.
-#[derive(Default)]
 pub(crate) struct Inbound {
     pub clock: PeerClock,
     pub reassembly: Reassembly,
@@ -67,7 +66,7 @@ fn is_alive(cell: &ActorCell) -> bool {
 }
 
 impl Link {
-    pub(crate) fn new(id: LinkId, peer: Peer, epoch: u64, gate: Arc<Gate>, budget: usize) -> Self {
+    pub(crate) fn new(id: LinkId, peer: Peer, epoch: u64, clock: PeerClock, gate: Arc<Gate>, budget: usize) -> Self {
         Self {
             id,
             peer,
@@ -77,7 +76,11 @@ impl Link {
             budget: Mutex::new(Budget::new(budget)),
             room: Notify::new(),
             receipt: Mutex::new(Receipt::default()),
-            inbound: Mutex::new(Inbound::default()),
+            inbound: Mutex::new(Inbound {
+                clock,
+                reassembly: Reassembly::default(),
+                since_life_sign: 0,
+            }),
             calls: Mutex::new(HashMap::new()),
             heard: AtomicU64::new(0),
         }

@@ -271,15 +271,15 @@ impl State {
     fn admit(&mut self, id: LinkId, proved: Proved) {
         let is_server = self.core.me.node < proved.peer.node;
         let gate = Arc::new(Gate::default());
-        let link = Link::new(
-            id,
-            proved.peer,
-            proved.epoch,
-            gate.clone(),
-            self.core.options.budget_bytes,
-        );
+        let Proved {
+            peer,
+            epoch,
+            clock,
+            socket,
+        } = proved;
+        let link = Link::new(id, peer, epoch, clock, gate.clone(), self.core.options.budget_bytes);
         self.core.link_up(Arc::new(link));
-        let (reader, writer) = proved.socket.split();
+        let (reader, writer) = socket.split();
         let stream = Box::new(GatedStream {
             reader,
             writer,

@@ -256,7 +256,7 @@ async fn too_many_restarts_escalate_to_the_parent_which_rebuilds_the_room() {
     );
 }
 
-/// The worker's cell, through the linked children of the room.
+/// The cell of a worker in a room; handles reach below their own children.
 fn find_cell(tree: &Tree, room: &str, name: &str, root: &SupervisorHandle) -> ActorCell {
     assert!(find(&tree.snapshot(), &format!("n1/{room}/{name}")).is_some());
     root.child(&format!("{room}/{name}")).expect("worker should run")

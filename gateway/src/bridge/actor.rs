@@ -74,7 +74,7 @@ pub(crate) struct State {
 }
 
 impl BridgeRef {
-    pub(crate) fn from_client(&self, client: ClientId, inbound: Inbound, permit: OwnedSemaphorePermit) {
+    pub(crate) fn client_sent(&self, client: ClientId, inbound: Inbound, permit: OwnedSemaphorePermit) {
         // A bridge that is gone has ended its clients' queues; their sockets close.
         let _ = self.0.cast(Message::FromClient {
             client,
@@ -87,7 +87,7 @@ impl BridgeRef {
         let _ = self.0.cast(Message::Tell(Event::Detach { client, socket }));
     }
 
-    pub(crate) fn from_kernel(&self, event: KernelEvent) {
+    pub(crate) fn kernel_sent(&self, event: KernelEvent) {
         let _ = self.0.cast(Message::Tell(Event::FromKernel(event)));
     }
 

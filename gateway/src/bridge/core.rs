@@ -140,7 +140,7 @@ impl Core {
                     self.world_changed(now);
                 }
             }
-            Event::FromClient { client, inbound } => self.from_client(now, client, inbound, &mut actions),
+            Event::FromClient { client, inbound } => self.client_sent(now, client, inbound, &mut actions),
             Event::Detach { client, socket } => {
                 self.subscription.next = now;
                 if self.clients.detach(now, client, socket) {
@@ -149,7 +149,7 @@ impl Core {
             }
             Event::Submitted { ticket, answer } => self.submitted(now, ticket, answer, &mut actions),
             Event::Subscribed { ticket, answer } => self.subscribed(now, ticket, answer),
-            Event::FromKernel(event) => self.from_kernel(now, event, &mut actions),
+            Event::FromKernel(event) => self.kernel_sent(now, event, &mut actions),
             Event::Wake => {}
         }
         self.pump(now, &mut actions);
@@ -172,7 +172,7 @@ impl Core {
             .min()
     }
 
-    fn from_client(&mut self, now: Millis, client: ClientId, inbound: Inbound, actions: &mut Vec<Action>) {
+    fn client_sent(&mut self, now: Millis, client: ClientId, inbound: Inbound, actions: &mut Vec<Action>) {
         if let Err(full) = self.pending.push(now, client, inbound) {
             let Inbound {
                 channel,
@@ -267,7 +267,7 @@ impl Core {
         }
     }
 
-    fn from_kernel(&mut self, now: Millis, event: KernelEvent, actions: &mut Vec<Action>) {
+    fn kernel_sent(&mut self, now: Millis, event: KernelEvent, actions: &mut Vec<Action>) {
         let KernelEvent { host, cursor, body, .. } = event;
         if let EventBody::Gap { upto } = body {
             if self.stream.gap(&host, cursor.epoch, upto) {

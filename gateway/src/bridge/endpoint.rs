@@ -61,7 +61,7 @@ impl Actor for Endpoint {
             // Without a bridge nobody listens here; the subscription ends by its lease.
             Ok(event) => {
                 if let Some(bridge) = state.registry.get(event.kernel) {
-                    bridge.from_kernel(event);
+                    bridge.kernel_sent(event);
                 }
             }
             Err(error) => tracing::warn!(from = %delivery.from, %error, "unreadable kernel event"),

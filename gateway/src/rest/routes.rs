@@ -106,10 +106,11 @@ fn app(request: &ServiceRequest) -> web::Data<App> {
 }
 
 fn cors(headers: &mut HeaderMap, allow_origin: &str) {
-    let Ok(origin) = HeaderValue::from_str(allow_origin) else {
-        return;
-    };
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    if let Ok(origin) = HeaderValue::from_str(allow_origin)
+        && !origin.is_empty()
+    {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    }
     headers.insert(
         ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static("GET, POST, PATCH, PUT, DELETE, OPTIONS"),

@@ -169,13 +169,13 @@ impl Connection {
             .min(INTAKE_KIB);
         let intake = Arc::clone(&self.intake);
         if let Ok(permit) = Arc::clone(&intake).try_acquire_many_owned(kib) {
-            self.bridge.from_client(self.client, inbound, permit);
+            self.bridge.client_sent(self.client, inbound, permit);
             return;
         }
         let permit = intake.acquire_many_owned(kib).into_actor(self);
         context.wait(permit.map(|permit, connection, _| {
             if let Ok(permit) = permit {
-                connection.bridge.from_client(connection.client, inbound, permit);
+                connection.bridge.client_sent(connection.client, inbound, permit);
             }
         }));
     }

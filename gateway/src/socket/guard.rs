@@ -79,7 +79,7 @@ fn announced(header: &[u8]) -> Option<u64> {
     Some(short.unwrap_or_else(long))
 }
 
-/// The request's byte stream behind a [`FrameMeter`]; ends with `PayloadError::Overflow`.
+/// The request's byte stream behind a [`FrameMeter`]; its only error is `PayloadError::Overflow`.
 pub(crate) struct Guarded {
     inner: dev::Payload,
     meter: FrameMeter,
@@ -103,7 +103,9 @@ impl Stream for Guarded {
                 Ok(()) => Poll::Ready(Some(Ok(bytes))),
                 Err(TooLarge) => Poll::Ready(Some(Err(PayloadError::Overflow))),
             },
-            other => other,
+            // A connection that breaks ends the stream: an error would make actix-ws drop the frames that arrived whole.
+            Poll::Ready(Some(Err(_)) | None) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
         }
     }
 }

@@ -51,7 +51,10 @@ impl Cli {
         if let Command::Guard(guard) = self.command {
             return guard.run();
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("cannot start")?;
         let outcome = runtime.block_on(self.command.run());
         // A blocked thread (standard input, a name look-up) must not hold up the end.
         runtime.shutdown_background();

@@ -13,6 +13,8 @@ use crate::secrets::Secrets;
 use crate::state_dir::StateDir;
 use crate::stop::Stop;
 
+/// Ours in full; libraries only when something is wrong. ractor_cluster writes whole messages at debug level.
+const NODE_LOG: &str = "info,openraft=warn,ractor=warn,ractor_cluster=warn,actix_server=warn,fjall=warn,lsm_tree=warn";
 /// A process that was killed lets go of its lock at once; one that is ending may need some seconds.
 const LOCK_WITHIN: Duration = Duration::from_secs(10);
 /// A node that is asked to end gets this long; `nbos up` kills it after 10 s.
@@ -53,7 +55,7 @@ impl Error {
 
 impl Node {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        log_to_stderr("info");
+        log_to_stderr(NODE_LOG);
         let (handle, stop) = Stop::on_signals()?;
         if self.supervised {
             handle.fire_at_stdin_eof();

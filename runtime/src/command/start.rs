@@ -1,11 +1,12 @@
 //! What `up` and `run` need before the first node starts.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 
 use crate::config::{Loaded, Ports, PythonTable, Source, load};
+use crate::program::program;
 use crate::python::PythonEnv;
 use crate::secrets::Secrets;
 use crate::show::PythonProgress;
@@ -27,7 +28,7 @@ impl Wanted<'_> {
         let loaded: Loaded = load(&self.source, &environment(), self.ports)?;
         let python = python(&state, self.python, &loaded.config.python)?;
         let secrets = Secrets::open(&state, self.token)?;
-        let program = program()?;
+        let program = program().context("cannot find the nbos program itself")?;
         Ok(Plan {
             state,
             lock,
@@ -73,8 +74,4 @@ pub(super) fn log_to_stderr(default: &str) {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .try_init();
-}
-
-fn program() -> anyhow::Result<PathBuf> {
-    std::env::current_exe().context("cannot find the nbos program itself")
 }

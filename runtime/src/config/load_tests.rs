@@ -124,7 +124,11 @@ fn unknown_keys_at_every_level() {
         "NB0102",
         &["[cluster]", "`replikas`", "line 3"],
     );
-    refused(&GOOD.replace("simulated", "emulated"), "NB0102", &["[[node]]", "`gpus`", "`emulated`"]);
+    refused(
+        &GOOD.replace("simulated", "emulated"),
+        "NB0102",
+        &["[[node]]", "`gpus`", "`emulated`"],
+    );
     refused(&format!("{GOOD}\nrack = 'a'"), "NB0102", &["[[node]]", "`rack`"]);
     refused(
         &format!("{GOOD}\n[python]\npakages = []"),

@@ -33,6 +33,8 @@ fn line(node: &TreeNode, parent: &str) -> String {
         .path
         .strip_prefix(parent)
         .map_or(node.path.as_str(), |name| name.trim_start_matches('/'));
+    // The top has no path.
+    let name = if name.is_empty() { node.kind.as_str() } else { name };
     let mut line = format!("{mark} {name}");
     if !node.kind.is_empty() && node.kind != name {
         line.push_str(&format!(" ({})", node.kind));
@@ -75,11 +77,11 @@ mod tests {
         let mesh = node("h1/mesh", "running", vec![router]);
         let h1 = node("h1", "running", vec![mesh, node("h1/host", "running", vec![])]);
         let root = TreeNode {
-            kind: String::new(),
-            ..node("nbos", "running", vec![h1, node("h2", "unreachable", vec![])])
+            kind: "cluster".into(),
+            ..node("", "running", vec![h1, node("h2", "unreachable", vec![])])
         };
         let expected = "\
-● nbos
+● cluster
 ├─ ● h1 (actor)
 │  ├─ ● mesh (actor)
 │  │  └─ ◐ router (actor)  RESTARTING  2 restarts  last error: socket closed

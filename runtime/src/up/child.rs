@@ -63,6 +63,8 @@ pub(super) async fn keep_running(node: NodeProcess, started: impl Fn(&str, u32),
 
 fn spawn(node: &NodeProcess, log: &Arc<Mutex<LogFile>>) -> io::Result<(Child, Pid)> {
     let mut child = Command::new(&node.program)
+        // What process listings show; the path may be a link of the kernel's.
+        .arg0("nbos")
         .args(&node.arguments)
         // Never written to: its end tells the node that this process is gone, `kill -9` included.
         .stdin(Stdio::piped())

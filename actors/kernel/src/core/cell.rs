@@ -163,7 +163,6 @@ impl Core {
     pub(super) fn cell_applied(&mut self, command: &Command, applied: Applied) {
         match (command, applied) {
             (Command::CellStarted(started), Applied::Started { seq }) if self.proposed(started) => {
-                self.actions.push(Action::NewEpoch(started.epoch));
                 if let Some(cell) = self.cell.as_mut().filter(|cell| cell.msg_id == started.msg_id) {
                     cell.phase = Phase::Ready { seq };
                     cell.phase_since = self.now;
@@ -331,7 +330,6 @@ impl Core {
             msg_id: cell.msg_id.clone(),
             header: cell.message.header.clone(),
             executor: self.me,
-            life: self.life,
             epoch,
             gpus: cell.gpus,
         };
@@ -402,9 +400,6 @@ impl Core {
     }
 
     fn cell_aborted(&mut self, aborted: &CellAborted, seq: CellSeq) {
-        if aborted.executor == self.me {
-            self.actions.push(Action::NewEpoch(aborted.epoch));
-        }
         let Some(cell) = self.take_cell(seq) else {
             return;
         };
@@ -423,7 +418,7 @@ impl Core {
     }
 
     fn proposed(&self, started: &CellStarted) -> bool {
-        started.executor == self.me && started.life == self.life
+        started.executor == self.me
     }
 
     /// The cell at this position has its outcome. If it was still running here, what the child holds is not that outcome.

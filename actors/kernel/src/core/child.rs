@@ -331,7 +331,8 @@ pub(super) fn complete_pinned(
                 type_name: pinned.type_name,
                 why: pinned.why,
                 home: host.to_owned(),
-                cell: execution_count,
+                // The child reports the number that the next cell gets.
+                cell: execution_count.saturating_sub(1),
             },
         })
         .collect()

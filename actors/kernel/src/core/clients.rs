@@ -57,7 +57,7 @@ impl Core {
     pub(super) fn header(&mut self, msg_type: &str) -> serde_json::Value {
         self.messages += 1;
         json!({
-            "msg_id": format!("nbos-{}-{}-{}", self.me, self.now, self.messages),
+            "msg_id": format!("nbos-{}-{}-{}", self.me.replica, self.now, self.messages),
             "msg_type": msg_type,
             "session": self.kernel.to_string(),
             "username": "nbos",

@@ -27,7 +27,8 @@ pub struct Member {
 /// What the failure detector says of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Liveness {
-    Up,
+    /// It answers; this start of its process does.
+    Up { incarnation: u64 },
     /// Silent: its process may still run.
     Suspected,
     /// Its process is gone.

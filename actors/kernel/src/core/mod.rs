@@ -25,7 +25,7 @@ pub use event::{ChildEvent, Event, Liveness, Member, RawDelta, RawGroup, RawPinn
 use crate::id::{CellSeq, KernelId};
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, KernelSpec, Origin};
-use crate::state::{Command, KernelState, ReplicaNumber};
+use crate::state::{Command, Executor, KernelState, ReplicaNumber};
 use cell::{Cell, Queued};
 use child::{Child, RecentDelta};
 
@@ -44,9 +44,7 @@ const PROPOSAL_PAUSE_US: Micros = 30_000;
 
 pub struct Core {
     kernel: KernelId,
-    me: ReplicaNumber,
-    /// Differs at every start of this replica.
-    life: u64,
+    me: Executor,
     host: NodeName,
     spec: KernelSpec,
     members: Vec<Member>,
@@ -89,11 +87,10 @@ struct Proposal {
 }
 
 impl Core {
-    pub fn new(kernel: KernelId, me: ReplicaNumber, life: u64, host: NodeName, spec: KernelSpec, members: Vec<Member>) -> Self {
+    pub fn new(kernel: KernelId, me: Executor, host: NodeName, spec: KernelSpec, members: Vec<Member>) -> Self {
         Self {
             kernel,
             me,
-            life,
             host,
             spec,
             members,
@@ -183,7 +180,7 @@ impl Core {
 
     fn applied(&mut self, command: &Arc<Command>) {
         let generation = self.state.generation();
-        let executor = self.state.executor();
+        let (executor, epoch) = (self.state.executor(), self.state.epoch());
         let applied = self.state.apply(command);
         if self.proposal.as_ref().is_some_and(|proposal| proposal.command == *command) {
             self.proposal = None;
@@ -192,6 +189,9 @@ impl Core {
             self.session_restarted();
         }
         self.remember_delta(command, applied);
+        if self.is_executor() && self.state.epoch() != epoch {
+            self.actions.push(Action::NewEpoch(self.state.epoch()));
+        }
         self.cell_applied(command, applied);
         if self.state.executor() != executor && !self.is_executor() {
             self.lost_executor_role();

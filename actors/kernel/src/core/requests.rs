@@ -128,7 +128,7 @@ impl Core {
     }
 
     pub(crate) fn info(&self) -> ReplicaInfo {
-        let member = self.members.iter().any(|member| member.replica == self.me);
+        let member = self.members.iter().any(|member| member.replica == self.me.replica);
         let role = match (member, self.is_executor()) {
             (false, _) => Role::Joining,
             (true, true) => Role::Executor,
@@ -137,13 +137,13 @@ impl Core {
         ReplicaInfo {
             kernel: self.kernel,
             host: self.host.clone(),
-            replica: self.me,
+            replica: self.me.replica,
             role,
             pid: self.child.pid(),
             applied: self.child_applied(),
             cells: self.state.cells(),
             epoch: self.state.epoch(),
-            executor: self.state.executor().and_then(|executor| self.host_of(executor)).cloned(),
+            executor: self.state.executor().and_then(|executor| self.host_of(executor.replica)).cloned(),
             state: self.execution_state(),
             last_activity_us: self.last_activity,
             // The shell counts connections.

@@ -1,6 +1,6 @@
 //! Who acts for the kernel now, and when this replica steps in.
 
-use super::{Action, Core, Liveness, TAKE_OVER_PAUSE_US};
+use super::{Action, Core, Liveness, Member, TAKE_OVER_PAUSE_US};
 use crate::protocol::ReplicaReply;
 use crate::state::{AbortReason, Command, ExecutorChanged, Restarted};
 
@@ -14,21 +14,27 @@ pub(super) enum Acting {
 
 impl Core {
     pub(super) fn acting(&self) -> Acting {
-        let executor_host = match self.state.executor() {
-            Some(executor) if executor == self.me => return Acting::Here,
-            Some(executor) => self.host_of(executor),
-            None => None,
-        };
-        match executor_host {
-            Some(host) if self.liveness(host) == Liveness::Up => return Acting::There(host.clone()),
-            Some(_) | None => {}
+        let executor = self.state.executor();
+        if executor == Some(self.me) {
+            return Acting::Here;
         }
-        // Before the first cell, or after a loss: the first replica in order of preference whose host is up. Every replica
-        // uses the same order, so that two seldom step in at once; if they do, the log takes the first.
-        let first = self.members.iter().find(|member| member.replica == self.me || self.liveness(&member.host) == Liveness::Up);
-        match first {
-            Some(member) if member.replica != self.me => Acting::There(member.host.clone()),
-            _ if self.state.executor().is_none() => Acting::Here,
+        let lost = executor.map(|executor| executor.replica);
+        if let Some(executor) = executor
+            && let Some(host) = self.host_of(executor.replica)
+            && self.liveness(host) == (Liveness::Up { incarnation: executor.incarnation })
+        {
+            // Its process answers. If that is this one, an earlier life of this replica ended in it: step in.
+            return if executor.replica == self.me.replica { Acting::Vacant } else { Acting::There(host.clone()) };
+        }
+        // Before the first cell, or after a loss: the first replica in order of preference whose host is up. Every replica uses
+        // the same order, so that two seldom step in at once; if they do, the log takes the first. One whose host came back
+        // after a loss comes last: the others have the session's state in memory.
+        let is_up = |member: &&Member| member.replica == self.me.replica || self.is_up(&member.host);
+        let others = self.members.iter().filter(|member| Some(member.replica) != lost);
+        let last = self.members.iter().filter(|member| Some(member.replica) == lost);
+        match others.chain(last).find(is_up) {
+            Some(member) if member.replica != self.me.replica => Acting::There(member.host.clone()),
+            _ if executor.is_none() => Acting::Here,
             _ => Acting::Vacant,
         }
     }
@@ -51,10 +57,12 @@ impl Core {
         if self.proposal.is_some() {
             return;
         }
-        let wanted = !self.queue.is_empty() || !self.backlog.is_empty() || !self.restarts.is_empty();
+        // An earlier life of this replica left a cell: it must end even if nobody asks.
+        let orphan = self.state.running().is_some() && self.state.executor().is_some_and(|executor| executor.replica == self.me.replica);
+        let wanted = orphan || !self.queue.is_empty() || !self.backlog.is_empty() || !self.restarts.is_empty();
         match self.acting() {
             Acting::Vacant if wanted => {
-                let silent = self.state.executor().and_then(|executor| self.host_of(executor)).is_some_and(|host| self.liveness(host) == Liveness::Suspected);
+                let silent = self.state.executor().and_then(|executor| self.host_of(executor.replica)).is_some_and(|host| self.liveness(host) == Liveness::Suspected);
                 if silent {
                     self.run_after = self.now + TAKE_OVER_PAUSE_US;
                 }
@@ -113,9 +121,13 @@ impl Core {
 
     pub(super) fn liveness(&self, host: &nbos_mesh::NodeName) -> Liveness {
         if *host == self.host {
-            return Liveness::Up;
+            return Liveness::Up { incarnation: self.me.incarnation };
         }
         self.liveness.get(host).copied().unwrap_or(Liveness::Down)
+    }
+
+    fn is_up(&self, host: &nbos_mesh::NodeName) -> bool {
+        matches!(self.liveness(host), Liveness::Up { .. })
     }
 
     fn propose_succession(&mut self) {

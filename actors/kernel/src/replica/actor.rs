@@ -15,6 +15,7 @@ use super::{Identity, Surroundings};
 use crate::child::ChildHandle;
 use crate::core::{ChildEvent, Core, Event, Liveness, Member, Micros, Ticket};
 use crate::outbox::Outbox;
+use crate::state::Executor;
 use crate::protocol::{ReplicaReply, ReplicaRequest, replica_path};
 use crate::protocol::to_bytes;
 
@@ -82,8 +83,11 @@ impl Actor for Replica {
         let Arguments { identity, surroundings, tree, path } = arguments;
         let core = Core::new(
             identity.kernel,
-            identity.replica,
-            uuid::Uuid::new_v4().as_u64_pair().0,
+            Executor {
+                replica: identity.replica,
+                incarnation: surroundings.mesh.incarnation().0,
+                life: uuid::Uuid::new_v4().as_u64_pair().0,
+            },
             surroundings.mesh.local().clone(),
             identity.spec.clone(),
             identity.members.clone(),
@@ -271,7 +275,7 @@ impl State {
         let members = &self.identity.members;
         let up = members
             .iter()
-            .filter(|member| member.host == *self.around.mesh.local() || liveness.get(&member.host) == Some(&Liveness::Up))
+            .filter(|member| member.host == *self.around.mesh.local() || matches!(liveness.get(&member.host), Some(Liveness::Up { .. })))
             .count();
         up * 2 > members.len()
     }
@@ -284,7 +288,7 @@ impl State {
             .filter(|member| member.host != *mesh.local())
             .map(|member| {
                 let liveness = match mesh.peer_state(&member.host) {
-                    PeerState::Up { .. } => Liveness::Up,
+                    PeerState::Up { incarnation } => Liveness::Up { incarnation: incarnation.0 },
                     PeerState::Suspected => Liveness::Suspected,
                     PeerState::Down => Liveness::Down,
                 };

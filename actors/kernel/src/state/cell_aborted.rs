@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Applied, KernelState, NumberedOutput, Outcome, ReplicaNumber};
+use super::{Applied, Executor, KernelState, NumberedOutput, Outcome};
 use crate::id::{CellSeq, Epoch};
 use crate::message::JupyterMessage;
 
@@ -12,7 +12,7 @@ pub struct CellAborted {
     /// The session's epoch when the executor itself ends the cell (its Python process died); one above it when
     /// another replica does, which becomes the executor by it.
     pub epoch: Epoch,
-    pub executor: ReplicaNumber,
+    pub executor: Executor,
     pub reason: AbortReason,
     pub reply: JupyterMessage,
     /// What the client is told on iopub: the error, then idle.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Applied, KernelState, ReplicaNumber, RunningCell};
+use super::{Applied, Executor, KernelState, RunningCell};
 use crate::id::Epoch;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,10 +11,7 @@ pub struct CellStarted {
     pub msg_id: String,
     /// The request's header, verbatim.
     pub header: Bytes,
-    pub executor: ReplicaNumber,
-    /// Which start of the replica proposed it: a replica that reads its log again must not take a cell of its earlier life for the
-    /// one at hand.
-    pub life: u64,
+    pub executor: Executor,
     /// The executor's epoch; one above the session's when it has no executor yet.
     pub epoch: Epoch,
     /// GPUs leased for the cell.

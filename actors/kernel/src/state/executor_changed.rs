@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Applied, KernelState, ReplicaNumber};
+use super::{Applied, Executor, KernelState};
 use crate::id::Epoch;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutorChanged {
     /// One above the session's epoch.
     pub epoch: Epoch,
-    pub executor: ReplicaNumber,
+    pub executor: Executor,
 }
 
 impl KernelState {

@@ -27,6 +27,17 @@ use crate::protocol::Pinned;
 /// A replica's id in its group, as in the control state: fresh for every incarnation.
 pub type ReplicaNumber = u64;
 
+/// Who runs cells: one start of one replica. A replica that starts again is another executor, whose Python process and event
+/// numbers begin anew, and which must not take a cell of its earlier life for its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Executor {
+    pub replica: ReplicaNumber,
+    /// Incarnation of its host's process: when that is gone, so is the executor, and everyone can tell.
+    pub incarnation: u64,
+    /// Which start of the replica within that process.
+    pub life: u64,
+}
+
 /// One entry of a kernel's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
@@ -68,7 +79,7 @@ pub struct RunningCell {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KernelState {
     epoch: Epoch,
-    executor: Option<ReplicaNumber>,
+    executor: Option<Executor>,
     running: Option<RunningCell>,
     /// Last cell that has an outcome.
     cells: CellSeq,
@@ -101,7 +112,7 @@ impl KernelState {
         self.epoch
     }
 
-    pub fn executor(&self) -> Option<ReplicaNumber> {
+    pub fn executor(&self) -> Option<Executor> {
         self.executor
     }
 

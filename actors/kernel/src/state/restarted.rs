@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Applied, KernelState, Manifest, Outcome, ReplicaNumber};
+use super::{Applied, Executor, KernelState, Manifest, Outcome};
 use crate::id::Epoch;
 use crate::message::JupyterMessage;
 
@@ -11,7 +11,7 @@ use crate::message::JupyterMessage;
 pub struct Restarted {
     /// One above the session's epoch.
     pub epoch: Epoch,
-    pub executor: ReplicaNumber,
+    pub executor: Executor,
 }
 
 impl KernelState {

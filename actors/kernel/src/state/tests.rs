@@ -6,8 +6,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::message::JupyterMessage;
 
+fn life(replica: ReplicaNumber) -> Executor {
+    Executor { replica, incarnation: 0, life: 0 }
+}
+
 fn started(msg_id: &str, executor: ReplicaNumber, epoch: u64) -> Command {
-    Command::CellStarted(CellStarted { msg_id: msg_id.to_owned(), header: Bytes::new(), executor, life: 0, epoch: Epoch(epoch), gpus: 0 })
+    Command::CellStarted(CellStarted { msg_id: msg_id.to_owned(), header: Bytes::new(), executor: life(executor), epoch: Epoch(epoch), gpus: 0 })
 }
 
 fn finished(seq: u64, epoch: u64, groups: &[(&str, &[&str])], deleted: &[&str]) -> Command {
@@ -30,7 +34,7 @@ fn aborted(seq: u64, epoch: u64, executor: ReplicaNumber) -> Command {
     Command::CellAborted(CellAborted {
         seq: CellSeq(seq),
         epoch: Epoch(epoch),
-        executor,
+        executor: life(executor),
         reason: AbortReason::ExecutorLost,
         reply: JupyterMessage::default(),
         outputs: Vec::new(),
@@ -56,7 +60,7 @@ fn a_successor_fences_the_executor() {
     let mut state = KernelState::default();
     state.apply(&started("a", 1, 1));
     assert_eq!(state.apply(&aborted(1, 2, 2)), Applied::Aborted { seq: CellSeq(1) });
-    assert_eq!(state.executor(), Some(2));
+    assert_eq!(state.executor(), Some(life(2)));
     let before = state.clone();
     assert_eq!(state.apply(&finished(1, 1, &[("var:x", &["x"])], &[])), Applied::Stale);
     assert_eq!(state.apply(&started("b", 1, 1)), Applied::Stale);
@@ -89,7 +93,7 @@ proptest! {
                 0 => started(&format!("m{a}"), executor, b),
                 1 => finished(a, b, &[("var:x", &["x"])], &[]),
                 2 => aborted(a, b, executor),
-                _ => Command::ExecutorChanged(ExecutorChanged { epoch: Epoch(b), executor }),
+                _ => Command::ExecutorChanged(ExecutorChanged { epoch: Epoch(b), executor: life(executor) }),
             };
             let epoch = state.epoch();
             match state.apply(&command) {

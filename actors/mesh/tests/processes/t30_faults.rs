@@ -107,6 +107,7 @@ fn a_stopped_process_that_is_then_killed_is_down() {
     let plan = Plan::new(&["a", "b"]);
     for (observer, victim, _, name) in SIDES {
         let mut nodes = cluster(&plan);
+        nodes[observer].forget();
         nodes[victim].signal(Signal::SIGSTOP);
         nodes[observer].sees(name, "suspected");
         let killed = nodes[victim].signal(Signal::SIGKILL);

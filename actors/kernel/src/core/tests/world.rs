@@ -11,7 +11,7 @@ use crate::core::{Action, ChildCommand, ChildEvent, Core, Event, Liveness, Membe
 use crate::id::KernelId;
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, EventBody, KernelSpec, Origin, ReplicaReply, ReplicaRequest};
-use crate::state::{Command, Payload};
+use crate::state::{Command, Executor, Payload};
 
 const HOSTS: [&str; 3] = ["h1", "h2", "h3"];
 const CELLS: usize = 8;
@@ -38,6 +38,7 @@ pub(super) struct World {
 
 struct Node {
     core: Core,
+    life: u64,
     applied: usize,
     up: bool,
     child: Option<Python>,
@@ -270,7 +271,7 @@ impl World {
     }
 
     fn liveness(&self) -> BTreeMap<NodeName, Liveness> {
-        let of = |node: &Node| if node.up { Liveness::Up } else { Liveness::Down };
+        let of = |node: &Node| if node.up { Liveness::Up { incarnation: node.life } } else { Liveness::Down };
         HOSTS.iter().zip(&self.nodes).map(|(host, node)| (NodeName::from(*host), of(node))).collect()
     }
 
@@ -356,8 +357,9 @@ impl World {
 impl Node {
     fn new(kernel: KernelId, index: usize, life: u64) -> Self {
         let members = HOSTS.iter().zip(1..).map(|(host, replica)| Member { replica, host: NodeName::from(*host) }).collect();
-        let core = Core::new(kernel, index as u64 + 1, life, NodeName::from(HOSTS[index]), KernelSpec::default(), members);
-        Self { core, applied: 0, up: true, child: None, inbox: VecDeque::new() }
+        let me = Executor { replica: index as u64 + 1, incarnation: life, life };
+        let core = Core::new(kernel, me, NodeName::from(HOSTS[index]), KernelSpec::default(), members);
+        Self { core, life, applied: 0, up: true, child: None, inbox: VecDeque::new() }
     }
 
     fn command(&mut self, command: ChildCommand) {
