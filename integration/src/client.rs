@@ -55,16 +55,22 @@ impl Kernel {
         eventually("the kernel has an executor", SHORT, async || self.record().await.executor).await
     }
 
-    /// Returns when every replica has a Python process that holds every cell; gives the record.
+    /// Returns when every replica holds every cell, in a Python process once there has been one; gives the record.
     pub async fn settled(&self) -> Record {
-        eventually("every replica has all cells", LONG, async || {
+        let mut last = None;
+        let settled = async || {
             let record = self.client.cluster_kernel(&self.id).await.ok()?;
             let ready = record.replicas.iter().all(|replica| {
-                replica.role != "joining" && replica.applied == record.cells && replica.pid.is_some_and(is_alive)
+                let loaded = record.cells == 0 || replica.pid.is_some_and(is_alive);
+                replica.role != "joining" && replica.applied == record.cells && loaded
             });
+            last = Some(record.clone());
             (ready && !record.replicas.is_empty()).then_some(record)
-        })
-        .await
+        };
+        match tokio::time::timeout(LONG, eventually("every replica has all cells", LONG * 2, settled)).await {
+            Ok(record) => record,
+            Err(_) => panic!("not every replica has all cells within {LONG:?}: {last:#?}"),
+        }
     }
 
     pub async fn handover(&self, to: Option<&str>) -> String {

@@ -37,6 +37,7 @@ async fn a_kernel_is_created_listed_and_deleted_without_a_trace() {
     let client = cluster.client();
     let idle = cluster.processes().len();
     let kernel = cluster.kernel().await;
+    kernel.open(Framing::V1).await.ok("pass").await;
     let record = kernel.settled().await;
     assert_distinct_hosts(&record, 3);
     assert!(record.replicas.iter().all(|replica| replica.pid.is_some_and(is_alive)), "{:?}", record.replicas);
@@ -183,7 +184,7 @@ async fn one_message_id_runs_once_however_often_it_is_sent() {
     let (one, two) = tokio::join!(first.run(&cell), second.run(&cell));
     assert_eq!((one.stdout().as_str(), two.stdout().as_str()), ("count 1\n", "count 1\n"));
     assert_eq!(one.execution_count(), two.execution_count());
-    let later = second.run(&cell).await;
+    let later = kernel.open_at(&cluster.client_of("h3"), Framing::V1).await.run(&cell).await;
     assert_eq!((later.stdout().as_str(), later.is_ok()), ("count 1\n", true), "long after it ended");
     assert_eq!(first.value("count").await, 1);
 }

@@ -69,6 +69,7 @@ async fn kernels_are_created_once_while_the_control_leader_dies() {
             let kernel = nbos_integration::Kernel::new(cluster.client(), id);
             assert_distinct_hosts(&kernel.settled().await, 3);
             assert_eq!(kernel.open(Framing::V1).await.ok("print(1)").await, "1\n");
+            kernel.settled().await;
             kernel.delete().await;
         }
     }

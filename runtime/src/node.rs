@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use nbos_consensus::{GroupId, GroupOptions, Groups, LogOptions, ReplicaId};
+use nbos_consensus::{GroupId, GroupOptions, Groups, Health, LogOptions, ReplicaId};
 use nbos_gateway::{Gateway, GatewayOptions};
 use nbos_gpu::{GpuOptions, Gpus};
 use nbos_host::{Host, NodeActor};
@@ -39,7 +39,7 @@ pub async fn run(config: Arc<ClusterConfig>, name: &str, paths: NodePaths, secre
     let table = config.node(name).with_context(|| format!("no node is called {name}"))?;
     let tree = Tree::new(name);
     let root = Supervisor::start(&tree, None, "", Options::one_for_one()).await?;
-    let guard = Guard::start(&std::env::current_exe()?).context("the guard process cannot be started")?;
+    let guard = Guard::start(&crate::program::program()?).context("the guard process cannot be started")?;
     let boot = Boot {
         config: &config,
         table,
@@ -54,6 +54,7 @@ pub async fn run(config: Arc<ClusterConfig>, name: &str, paths: NodePaths, secre
         () = paths.stop.wait() => Ok(()),
         () = root.ended() => Err(anyhow::anyhow!("a part of the node failed too often")),
         () = guard.lost() => Err(anyhow::anyhow!("the guard process ended")),
+        why = log_failed(rooms.health) => Err(anyhow::anyhow!("the log cannot be trusted any more: {why}")),
     };
     if let Some(gateway) = rooms.gateway {
         gateway.stop().await?;
@@ -73,6 +74,7 @@ struct Boot<'a> {
 
 struct Rooms {
     gateway: Option<nbos_gateway::GatewayHandle>,
+    health: tokio::sync::watch::Receiver<Health>,
 }
 
 impl Boot<'_> {
@@ -98,7 +100,7 @@ impl Boot<'_> {
             Some(listen) => Some(self.gateway(listen, &mesh, &control).await?),
             None => None,
         };
-        Ok(Rooms { gateway })
+        Ok(Rooms { gateway, health: groups.health() })
     }
 
     async fn mesh(&self) -> anyhow::Result<Mesh> {
@@ -112,7 +114,7 @@ impl Boot<'_> {
             local: NodeName::from(self.table.name.as_str()),
             listen: self.table.mesh,
             peers,
-            secret: nbos_mesh::Secret::new(self.secrets.mesh.expose().as_bytes().to_vec()),
+            secret: nbos_mesh::Secret::new(format!("{}/{}", self.config.cluster.name, self.secrets.mesh.expose()).into_bytes()),
             options: self.config.mesh.clone(),
         };
         Ok(Mesh::start(options, self.tree, self.root).await?)
@@ -247,6 +249,16 @@ impl Boot<'_> {
     async fn below(&self, parent: &SupervisorHandle, name: &str, options: Options) -> anyhow::Result<SupervisorHandle> {
         let path = format!("{}/{name}", parent.path());
         Ok(Supervisor::start(self.tree, Some(parent.cell()), &path, options).await?)
+    }
+}
+
+/// Returns when a write or sync of the log failed: after that only a new process may read it (a failed fsync may have dropped
+/// what it should have kept).
+async fn log_failed(mut health: tokio::sync::watch::Receiver<Health>) -> std::sync::Arc<str> {
+    match health.wait_for(|health| matches!(health, Health::Failed(_))).await.as_deref() {
+        Ok(Health::Failed(why)) => std::sync::Arc::clone(why),
+        // The log went with its node.
+        Ok(Health::Good | Health::Full) | Err(_) => std::future::pending().await,
     }
 }
 

@@ -1,17 +1,15 @@
 //! The host actor: keeps the replicas that the control state wants here, and tells about them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use nbos_consensus::{GroupId, ReplicaId};
-use nbos_kernel::protocol::ReplicaInfo;
-use nbos_kernel::{Identity, KernelId, Message as ReplicaMessage, Surroundings};
+use nbos_kernel::{Identity, KernelId, ReplicaHandle, Surroundings};
 use nbos_mesh::{Delivery, Fault, Responder, codec};
 use nbos_scheduler::ControlHandle;
 use nbos_supervision::{ChildSpec, Restart, SupervisorHandle, Tree};
-use ractor::rpc::CallResult;
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::plan::{Change, Running, plan};
 use crate::protocol::{HOST_PATH, HostInfo, HostReply, HostRequest};
@@ -22,6 +20,9 @@ const INFO_WITHIN: Duration = Duration::from_millis(400);
 
 /// The control group may be electing; registration goes on until it succeeds.
 const REGISTER_WITHIN: Duration = Duration::from_secs(5);
+
+/// Objects live ten minutes at least (the store's grace), so looking more often finds nothing.
+const COLLECT_EVERY: Duration = Duration::from_secs(600);
 
 /// What could not be started is tried again after this.
 const RETRY: Duration = Duration::from_millis(500);
@@ -49,6 +50,7 @@ pub enum Message {
     Delivery(Delivery),
     /// The control state changed, or something is to be tried again.
     Reconcile,
+    CollectGarbage,
 }
 
 impl ractor::Message for Message {}
@@ -65,7 +67,7 @@ impl TryFrom<Message> for Delivery {
     fn try_from(message: Message) -> Result<Self, ()> {
         match message {
             Message::Delivery(delivery) => Ok(delivery),
-            Message::Reconcile => Err(()),
+            Message::Reconcile | Message::CollectGarbage => Err(()),
         }
     }
 }
@@ -80,6 +82,7 @@ impl Actor for Host {
         // An actor that was restarted finds its replicas running: they live under a supervisor of their own. Which they are
         // and with which members is told to them anew.
         let running = Running::new();
+        myself.send_interval(COLLECT_EVERY, || Message::CollectGarbage);
         let background = vec![watch_control(&around.control, myself), register(&around)];
         Ok(State { around, running, background })
     }
@@ -87,6 +90,7 @@ impl Actor for Host {
     async fn handle(&self, myself: ActorRef<Message>, message: Message, state: &mut State) -> Result<(), ActorProcessingErr> {
         match message {
             Message::Reconcile => state.reconcile(&myself).await,
+            Message::CollectGarbage => state.collect_garbage(),
             Message::Delivery(delivery) => state.deliver(delivery),
         }
         Ok(())
@@ -136,7 +140,7 @@ impl State {
             }
             Change::Members { kernel, members } => {
                 if let Some(replica) = self.replica(kernel) {
-                    let _ = replica.cast(ReplicaMessage::Members(members.clone()));
+                    replica.set_members(members.clone());
                 }
                 if let Some((_, known)) = self.running.get_mut(&kernel) {
                     *known = members;
@@ -158,7 +162,7 @@ impl State {
         let path = format!("{}/{name}", self.around.replicas.path());
         let spec = ChildSpec::new(name, "replica", Restart::Permanent, move |supervisor| {
             let (identity, around, tree, path) = (identity.clone(), around.clone(), tree.clone(), path.clone());
-            async move { Ok(nbos_kernel::spawn(identity, around, tree, path, supervisor).await?.get_cell()) }
+            async move { nbos_kernel::spawn(identity, around, tree, path, supervisor).await }
         });
         match self.around.replicas.add(spec).await {
             Ok(_) => {
@@ -172,8 +176,28 @@ impl State {
         }
     }
 
-    fn replica(&self, kernel: KernelId) -> Option<ActorRef<ReplicaMessage>> {
-        self.around.replicas.child(&kernel.to_string()).map(ActorRef::from)
+    fn replica(&self, kernel: KernelId) -> Option<ReplicaHandle> {
+        self.around.replicas.child(&kernel.to_string()).map(ReplicaHandle::from)
+    }
+
+    /// Drops stored objects that no session's state on this host refers to. A replica that does not answer may refer to any of
+    /// them: then nothing is dropped this time.
+    fn collect_garbage(&self) {
+        let replicas: Vec<Option<ReplicaHandle>> = self.running.keys().map(|kernel| self.replica(*kernel)).collect();
+        let objects = self.around.surroundings.objects.clone();
+        tokio::spawn(async move {
+            let mut live = BTreeSet::new();
+            for replica in replicas {
+                let Some(replica) = replica else { return };
+                let Some(blobs) = replica.blobs(INFO_WITHIN).await else { return };
+                live.extend(blobs);
+            }
+            match objects.retain(&live).await {
+                Ok(0) => {}
+                Ok(dropped) => tracing::info!(dropped, kept = live.len(), "objects dropped"),
+                Err(error) => tracing::warn!(%error, "objects not dropped"),
+            }
+        });
     }
 
     fn deliver(&self, delivery: Delivery) {
@@ -188,19 +212,10 @@ impl State {
     }
 
     fn infos(&self, responder: Responder) {
-        let replicas: Vec<ActorRef<ReplicaMessage>> = self.running.keys().filter_map(|kernel| self.replica(*kernel)).collect();
+        let replicas: Vec<ReplicaHandle> = self.running.keys().filter_map(|kernel| self.replica(*kernel)).collect();
         tokio::spawn(async move {
-            let asked = replicas.iter().map(|replica| {
-                replica.call(|port: RpcReplyPort<ReplicaInfo>| ReplicaMessage::Info(port), Some(INFO_WITHIN))
-            });
-            let infos = join_all(asked)
-                .await
-                .into_iter()
-                .filter_map(|answer| match answer {
-                    Ok(CallResult::Success(info)) => Some(info),
-                    Ok(CallResult::Timeout | CallResult::SenderError) | Err(_) => None,
-                })
-                .collect();
+            let asked = replicas.iter().map(|replica| replica.info(INFO_WITHIN));
+            let infos = join_all(asked).await.into_iter().flatten().collect();
             responder.send(Ok(to_bytes(&HostReply::Infos(infos))));
         });
     }

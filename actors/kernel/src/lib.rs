@@ -20,4 +20,4 @@ pub use message::{HeaderFields, JupyterMessage};
 pub use child::{Guard, PythonOptions, run_guard};
 pub use core::Member;
 pub use options::Options;
-pub use replica::{Identity, Message, Surroundings, spawn};
+pub use replica::{Identity, ReplicaHandle, Surroundings, spawn};

@@ -8,17 +8,25 @@ use bytes::Bytes;
 use nbos_consensus::Group;
 use nbos_kernel::KernelId;
 use nbos_kernel::protocol::KernelSpec;
-use nbos_mesh::{Delivery, Fault, Mesh, PeerState, Responder, codec};
+use nbos_mesh::{Delivery, Fault, Mesh, NodeName, PeerState, Responder, codec};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{Semaphore, watch};
 
 use crate::placement::{Candidate, place};
+use crate::repair::repair;
 use crate::protocol::{CONTROL_PATH, Reply, Request, WATCH_PATIENCE};
 use crate::state::{Command, ControlState, Outcome};
 use nbos_kernel::protocol::to_bytes;
 
 /// Below the client's own limit, so that it hears why.
 const PROPOSE_WITHIN: Duration = Duration::from_millis(2_000);
+
+/// A host that is gone for this long is not coming back soon: `nbos up` restarts one within a second, and every kernel is to have all
+/// its replicas again ten seconds after a loss.
+const LOST_AFTER: Duration = Duration::from_millis(2_500);
+
+/// Between two looks for lost replicas.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Requests served at once; more wait in the caller's own deadline.
 const MAX_AT_ONCE: usize = 256;
@@ -37,6 +45,7 @@ pub struct Arguments {
 pub struct State {
     around: Arguments,
     slots: Arc<Semaphore>,
+    repairs: tokio::task::JoinHandle<()>,
 }
 
 impl Actor for Scheduler {
@@ -46,7 +55,8 @@ impl Actor for Scheduler {
 
     async fn pre_start(&self, myself: ActorRef<Message>, around: Arguments) -> Result<State, ActorProcessingErr> {
         around.mesh.register(CONTROL_PATH, myself.get_derived());
-        Ok(State { around, slots: Arc::new(Semaphore::new(MAX_AT_ONCE)) })
+        let repairs = tokio::spawn(around.clone().keep_replicas());
+        Ok(State { around, slots: Arc::new(Semaphore::new(MAX_AT_ONCE)), repairs })
     }
 
     async fn handle(&self, _: ActorRef<Message>, message: Message, state: &mut State) -> Result<(), ActorProcessingErr> {
@@ -66,6 +76,7 @@ impl Actor for Scheduler {
 
     async fn post_stop(&self, _: ActorRef<Message>, state: &mut State) -> Result<(), ActorProcessingErr> {
         state.around.mesh.unregister(CONTROL_PATH);
+        state.repairs.abort();
         Ok(())
     }
 }
@@ -135,16 +146,51 @@ impl Arguments {
     /// is back before the kernel needs it.
     fn candidates(&self, state: &ControlState) -> Vec<Candidate> {
         let all = state.hosts.iter().map(|(host, record)| Candidate { host: host.clone(), gpus: record.gpus });
-        let is_up = |candidate: &Candidate| {
-            candidate.host == *self.mesh.local() || matches!(self.mesh.peer_state(&candidate.host), PeerState::Up { .. })
-        };
-        let (mut up, down): (Vec<Candidate>, Vec<Candidate>) = all.partition(is_up);
+        let (mut up, down): (Vec<Candidate>, Vec<Candidate>) = all.partition(|candidate| self.is_up(&candidate.host));
         let missing = self.replicas.saturating_sub(up.len());
         // A majority must be up, or the kernel could not start at all.
         if up.len() * 2 > self.replicas {
             up.extend(down.into_iter().take(missing));
         }
         up
+    }
+
+    /// On the control group's leader: gives replicas of lost hosts new homes.
+    async fn keep_replicas(self) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let leads = self.group.leader().is_some_and(|(_, node)| node == *self.mesh.local());
+            if !leads {
+                continue;
+            }
+            let state = Arc::clone(&self.view.borrow());
+            let lost = self.lost_hosts();
+            if lost.is_empty() {
+                continue;
+            }
+            let candidates: Vec<Candidate> =
+                self.candidates(&state).into_iter().filter(|candidate| self.is_up(&candidate.host)).collect();
+            for command in repair(&state, &lost, &candidates) {
+                tracing::info!(?command, "replica of a lost host gets a new home");
+                if let Reply::TryAgain { why } = self.propose(command).await {
+                    tracing::warn!(why, "replica not moved");
+                }
+            }
+        }
+    }
+
+    fn lost_hosts(&self) -> Vec<NodeName> {
+        self.mesh
+            .subscribe()
+            .borrow()
+            .iter()
+            .filter(|(_, status)| status.state == PeerState::Down && status.since.elapsed() > LOST_AFTER)
+            .map(|(node, _)| node.clone())
+            .collect()
+    }
+
+    fn is_up(&self, host: &NodeName) -> bool {
+        host == self.mesh.local() || matches!(self.mesh.peer_state(host), PeerState::Up { .. })
     }
 
     async fn propose(&self, command: Command) -> Reply {

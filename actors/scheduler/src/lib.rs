@@ -10,6 +10,7 @@ mod handle;
 mod machine;
 mod placement;
 mod protocol;
+mod repair;
 mod state;
 mod view;
 

@@ -42,7 +42,7 @@ impl ClusterConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClusterTable {
-    /// Nodes of another cluster are refused by name.
+    /// Part of what nodes prove to each other: those of another cluster are refused even with the same secret.
     pub name: String,
     /// Replicas of a kernel, each on another host. Three survive the loss of any one host, which is the paper's choice too.
     pub replicas: usize,

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Equal to the silence after which a replica gives up its own cell, for the same reason.
-pub const SILENCE: Duration = Duration::from_millis(1_200);
+const SILENCE: Duration = Duration::from_millis(1_200);
 
 /// The node says that it is alive this often: five may be lost.
 const BEAT: Duration = Duration::from_millis(200);

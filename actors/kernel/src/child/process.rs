@@ -77,18 +77,17 @@ pub(crate) struct Application {
 }
 
 impl ChildHandle {
-    /// `Err` gives the message back: the queue is full or the process is gone.
-    pub(crate) fn send(&self, channel: Channel, message: JupyterMessage) -> Result<(), JupyterMessage> {
+    /// Whether it was taken: not when the queue is full or the process gone.
+    #[must_use]
+    pub(crate) fn send(&self, channel: Channel, message: JupyterMessage) -> bool {
         let sender = match channel {
             Channel::Shell => &self.shell,
             Channel::Control => &self.control,
             Channel::Stdin => &self.stdin,
             // Clients do not write to iopub.
-            Channel::Iopub => return Ok(()),
+            Channel::Iopub => return true,
         };
-        sender.try_send(message).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(message) | mpsc::error::TrySendError::Closed(message) => message,
-        })
+        sender.try_send(message).is_ok()
     }
 
     /// Where changes of state go; one at a time, each answered with an event.
@@ -296,7 +295,7 @@ async fn connect(listener: &UnixListener, files: &ConnectionFile) -> Result<(Uni
     let broken = |error: &dyn std::fmt::Display| format!("its sockets cannot be used: {error}");
     let (mut stream, _) = listener.accept().await.map_err(|error| broken(&error))?;
     match side::read(&mut stream).await.map_err(|error| broken(&error))? {
-        Frame::Hello { .. } => {}
+        Frame::Hello => {}
         Frame::Delta(_) | Frame::Applied { .. } | Frame::Pong => return Err("it did not say hello first".to_owned()),
     }
     let signer = Signer::new(&files.key);
@@ -425,7 +424,7 @@ async fn pump_side(read: tokio::net::unix::OwnedReadHalf, outlet: Outlet) -> Str
             // A delta is one cell's, and a cell is one at a time: no budget, or a large one could wait for itself.
             Ok(Frame::Delta(delta)) => outlet.put(ChildEvent::Delta(delta), 0).await,
             Ok(Frame::Applied { id, failed }) => outlet.put(ChildEvent::Applied { id, failed }, 0).await,
-            Ok(Frame::Hello { .. } | Frame::Pong) => {}
+            Ok(Frame::Hello | Frame::Pong) => {}
             Err(error) => return format!("its side channel broke: {error}"),
         }
     }

@@ -29,9 +29,7 @@ pub(super) enum Error {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "t", rename_all = "lowercase")]
 enum Header {
-    Hello {
-        pid: u32,
-    },
+    Hello {},
     Delta {
         msg_id: String,
         groups: Vec<GroupHeader>,
@@ -69,7 +67,7 @@ pub(super) enum Order<'a> {
 
 #[derive(Debug)]
 pub(super) enum Frame {
-    Hello { pid: u32 },
+    Hello,
     Delta(RawDelta),
     Applied { id: u64, failed: Vec<String> },
     Pong,
@@ -84,7 +82,7 @@ pub(super) async fn read<R: AsyncRead + Unpin>(from: &mut R) -> Result<Frame, Er
     let header = read_exactly(from, u64::from(header_len)).await?;
     let mut body = read_exactly(from, body_len).await?;
     match serde_json::from_slice(&header)? {
-        Header::Hello { pid } => Ok(Frame::Hello { pid }),
+        Header::Hello {} => Ok(Frame::Hello),
         Header::Delta { msg_id, groups, deleted, pinned, execution_count } => {
             let groups = groups
                 .into_iter()

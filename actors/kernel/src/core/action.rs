@@ -11,17 +11,17 @@ use crate::protocol::{Channel, EventBody, Pinned, ReplicaReply};
 use crate::state::{Command, Group};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ProposalId(pub u64);
+pub(crate) struct ProposalId(pub u64);
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Recipients {
+pub(crate) enum Recipients {
     /// Every subscribed gateway.
     Subscribers,
     One(NodeName),
 }
 
 #[derive(Clone, Debug)]
-pub enum Action {
+pub(crate) enum Action {
     Propose {
         id: ProposalId,
         command: Arc<Command>,
@@ -60,7 +60,7 @@ pub enum Action {
 }
 
 #[derive(Clone, Debug)]
-pub enum ChildCommand {
+pub(crate) enum ChildCommand {
     Start,
     Kill,
     /// `SIGINT`.

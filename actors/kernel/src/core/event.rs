@@ -11,22 +11,22 @@ use super::{Micros, ProposalId};
 use crate::id::CellSeq;
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, ReplicaRequest};
-use crate::state::{Command, Group, KernelState, ReplicaNumber};
+use crate::state::{Command, Group, KernelState};
 
 /// Stands for a caller that waits for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(pub u64);
+pub(crate) struct Ticket(pub u64);
 
 /// One replica of the kernel and where it lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    pub replica: ReplicaNumber,
+    pub replica: u64,
     pub host: NodeName,
 }
 
 /// What the failure detector says of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Liveness {
+pub(crate) enum Liveness {
     /// It answers; this start of its process does.
     Up { incarnation: u64 },
     /// Silent: its process may still run.
@@ -36,7 +36,7 @@ pub enum Liveness {
 }
 
 #[derive(Clone, Debug)]
-pub enum Event {
+pub(crate) enum Event {
     /// The log starts from this snapshot.
     Restored(Box<KernelState>),
     /// The next committed command.
@@ -70,7 +70,7 @@ pub enum Event {
 
 /// What the Python child does.
 #[derive(Clone, Debug)]
-pub enum ChildEvent {
+pub(crate) enum ChildEvent {
     /// It serves requests.
     Ready { pid: u32 },
     Message { channel: Channel, message: JupyterMessage },
@@ -85,7 +85,7 @@ pub enum ChildEvent {
 
 /// A cell's change of state as the child reports it.
 #[derive(Clone, Debug, Default)]
-pub struct RawDelta {
+pub(crate) struct RawDelta {
     pub msg_id: String,
     pub groups: Vec<RawGroup>,
     pub deleted: Vec<String>,
@@ -94,7 +94,7 @@ pub struct RawDelta {
 }
 
 #[derive(Clone, Debug)]
-pub struct RawGroup {
+pub(crate) struct RawGroup {
     pub key: String,
     pub names: Vec<String>,
     pub rank: u8,
@@ -102,7 +102,7 @@ pub struct RawGroup {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-pub struct RawPinned {
+pub(crate) struct RawPinned {
     pub name: String,
     #[serde(rename = "type")]
     pub type_name: String,

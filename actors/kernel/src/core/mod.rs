@@ -19,8 +19,9 @@ use std::sync::Arc;
 
 use nbos_mesh::NodeName;
 
-pub use action::{Action, ChildCommand, ProposalId, Recipients};
-pub use event::{ChildEvent, Event, Liveness, Member, RawDelta, RawGroup, RawPinned, Ticket};
+pub(crate) use action::{Action, ChildCommand, ProposalId, Recipients};
+pub use event::Member;
+pub(crate) use event::{ChildEvent, Event, Liveness, RawDelta, RawGroup, RawPinned, Ticket};
 
 use crate::id::{CellSeq, KernelId};
 use crate::message::JupyterMessage;
@@ -30,7 +31,7 @@ use cell::{Cell, Queued};
 use child::{Child, RecentDelta};
 
 /// Unix time in microseconds.
-pub type Micros = u64;
+pub(crate) type Micros = u64;
 
 /// A taker over waits this long before it runs user code when the old executor's host is only silent, not known to be gone: the
 /// old one ends its own cell after [`FENCE_SILENCE_US`] without a quorum, and clocks of silence differ by a heartbeat.
@@ -42,7 +43,7 @@ const FENCE_SILENCE_US: Micros = 1_200_000;
 /// A proposal whose fate is unknown is made again after this pause.
 const PROPOSAL_PAUSE_US: Micros = 30_000;
 
-pub struct Core {
+pub(crate) struct Core {
     kernel: KernelId,
     me: Executor,
     host: NodeName,
@@ -87,7 +88,7 @@ struct Proposal {
 }
 
 impl Core {
-    pub fn new(kernel: KernelId, me: Executor, host: NodeName, spec: KernelSpec, members: Vec<Member>) -> Self {
+    pub(crate) fn new(kernel: KernelId, me: Executor, host: NodeName, spec: KernelSpec, members: Vec<Member>) -> Self {
         Self {
             kernel,
             me,
@@ -120,7 +121,7 @@ impl Core {
     }
 
     /// Takes one event and says what to do about it.
-    pub fn step(&mut self, now: Micros, event: Event) -> Vec<Action> {
+    pub(crate) fn step(&mut self, now: Micros, event: Event) -> Vec<Action> {
         self.now = now.max(self.now);
         match event {
             Event::Restored(state) => self.restored(*state),
@@ -140,17 +141,17 @@ impl Core {
     }
 
     /// The session as this replica knows it.
-    pub fn state(&self) -> &KernelState {
+    pub(crate) fn state(&self) -> &KernelState {
         &self.state
     }
 
     /// User code runs here now.
-    pub fn runs_cell(&self) -> bool {
+    pub(crate) fn runs_cell(&self) -> bool {
         self.cell.as_ref().is_some_and(|cell| matches!(cell.phase, cell::Phase::Running { .. }))
     }
 
     /// Whether a tick is worth while soon: something waits for time to pass.
-    pub fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         self.cell.is_some()
             || !self.queue.is_empty()
             || self.proposal.is_some()

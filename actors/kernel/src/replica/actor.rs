@@ -10,6 +10,7 @@ use nbos_supervision::{Status, Tree};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 
 use super::log::LogMachine;
+use super::members::change_members;
 use super::message::Message;
 use super::{Identity, Surroundings};
 use crate::child::ChildHandle;
@@ -26,16 +27,16 @@ const BUSY_TICK: Duration = Duration::from_millis(20);
 const IDLE_TICK: Duration = Duration::from_millis(1_000);
 
 /// The replica actor. Its path in the tree and on the mesh is that of its kernel.
-pub struct Replica;
+pub(super) struct Replica;
 
-pub struct Arguments {
+pub(super) struct Arguments {
     identity: Identity,
     surroundings: Surroundings,
     tree: Tree,
     path: String,
 }
 
-pub struct State {
+pub(super) struct State {
     pub(super) core: Core,
     pub(super) identity: Identity,
     pub(super) around: Surroundings,
@@ -58,6 +59,8 @@ pub struct State {
     quorum_heard: Instant,
     /// When the next tick is due, if one is.
     next_tick: Option<Instant>,
+    /// Brings the group's membership in step.
+    membership: Option<tokio::task::JoinHandle<()>>,
     background: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -68,10 +71,10 @@ pub async fn spawn(
     tree: Tree,
     path: String,
     supervisor: ActorCell,
-) -> Result<ActorRef<Message>, SpawnErr> {
+) -> Result<ActorCell, SpawnErr> {
     let arguments = Arguments { identity, surroundings, tree, path };
     let (replica, _) = Actor::spawn_linked(None, Replica, arguments, supervisor).await?;
-    Ok(replica)
+    Ok(replica.get_cell())
 }
 
 impl Actor for Replica {
@@ -104,6 +107,8 @@ impl Actor for Replica {
             form_group(&identity, &group);
         }
         surroundings.mesh.register(&replica_path(identity.kernel), myself.get_derived());
+        // A change of members that an earlier life of this replica began.
+        let (moved, changing, wanted) = (identity.members != identity.founders, group.clone(), identity.members.clone());
         let background = vec![watch_peers(&surroundings, myself.clone())];
         let mut state = State {
             core,
@@ -124,6 +129,7 @@ impl Actor for Replica {
             outbox_stalled: false,
             quorum_heard: Instant::now(),
             next_tick: None,
+            membership: moved.then(|| tokio::spawn(change_members(changing, wanted))),
             background,
         };
         state.step(Event::Peers(state.liveness()));
@@ -142,6 +148,9 @@ impl Actor for Replica {
             }
             Message::Members(members) => {
                 state.identity.members.clone_from(&members);
+                if let Some(before) = state.membership.replace(tokio::spawn(change_members(state.group.clone(), members.clone()))) {
+                    before.abort();
+                }
                 state.step(Event::Members(members));
                 state.step(Event::Peers(state.liveness()));
             }
@@ -160,13 +169,16 @@ impl Actor for Replica {
             Message::Info(port) => {
                 let _ = port.send(state.info());
             }
+            Message::Blobs(port) => {
+                let _ = port.send(state.core.state().manifest().blobs());
+            }
         }
         Ok(())
     }
 
     async fn post_stop(&self, _: ActorRef<Message>, state: &mut State) -> Result<(), ActorProcessingErr> {
         state.around.mesh.unregister(&replica_path(state.identity.kernel));
-        for task in &state.background {
+        for task in state.background.iter().chain(&state.membership) {
             task.abort();
         }
         state.child = None;
@@ -226,6 +238,12 @@ impl State {
         }
         if matches!(event, ChildEvent::Ready { .. }) {
             self.note_python(Status::Running, None);
+        }
+        if let ChildEvent::Applied { failed, .. } = &event
+            && !failed.is_empty()
+        {
+            // The child put placeholders in their place that say so.
+            tracing::warn!(kernel = %self.identity.kernel, ?failed, "a part of the session could not be rebuilt here");
         }
         self.step(Event::Child(event));
     }

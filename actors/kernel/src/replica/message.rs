@@ -1,13 +1,16 @@
 //! What a replica actor is told.
 
+use std::collections::BTreeSet;
+
 use nbos_mesh::Delivery;
+use nbos_objects::BlobId;
 use ractor::RpcReplyPort;
 
 use crate::child::Flow;
 use crate::core::{Event, Member};
 use crate::protocol::ReplicaInfo;
 
-pub enum Message {
+pub(super) enum Message {
     /// A request that came over the mesh.
     Delivery(Delivery),
     /// Something the core is to decide about.
@@ -25,6 +28,8 @@ pub enum Message {
     LeaseLost(nbos_gpu::LeaseId),
     /// What this replica knows, for the host's list.
     Info(RpcReplyPort<ReplicaInfo>),
+    /// Objects that the session's state refers to.
+    Blobs(RpcReplyPort<BTreeSet<BlobId>>),
 }
 
 impl ractor::Message for Message {}
@@ -41,7 +46,7 @@ impl TryFrom<Message> for Delivery {
     fn try_from(message: Message) -> Result<Self, ()> {
         match message {
             Message::Delivery(delivery) => Ok(delivery),
-            Message::Event(_) | Message::Child(_) | Message::Members(_) | Message::PeersChanged | Message::Tick | Message::Leased { .. } | Message::LeaseLost(_) | Message::Info(_) => Err(()),
+            Message::Event(_) | Message::Child(_) | Message::Members(_) | Message::PeersChanged | Message::Tick | Message::Leased { .. } | Message::LeaseLost(_) | Message::Info(_) | Message::Blobs(_) => Err(()),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The replica actor: performs what [`crate::core::Core`] decides.
 
 mod actor;
+mod handle;
 mod log;
+mod members;
 mod message;
 mod perform;
 mod storing;
@@ -17,7 +19,7 @@ use nbos_objects::Objects;
 use tokio::sync::Semaphore;
 
 pub use actor::spawn;
-pub use message::Message;
+pub use handle::ReplicaHandle;
 
 use crate::child::{Guard, PythonOptions};
 use crate::core::Member;

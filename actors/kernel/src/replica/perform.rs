@@ -147,7 +147,7 @@ impl State {
         let Some(child) = &self.child else {
             return;
         };
-        if child.send(channel, message).is_err() {
+        if !child.send(channel, message) {
             // A thousand unread messages: the process does not read any more.
             tracing::warn!(kernel = %self.identity.kernel, channel = channel.name(), "python process does not take messages, ending it");
             child.kill();

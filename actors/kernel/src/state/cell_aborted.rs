@@ -7,7 +7,7 @@ use crate::id::{CellSeq, Epoch};
 use crate::message::JupyterMessage;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CellAborted {
+pub(crate) struct CellAborted {
     pub seq: CellSeq,
     /// The session's epoch when the executor itself ends the cell (its Python process died); one above it when
     /// another replica does, which becomes the executor by it.
@@ -20,7 +20,7 @@ pub struct CellAborted {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AbortReason {
+pub(crate) enum AbortReason {
     /// The executor's host or process was lost, or could not renew its right to run.
     ExecutorLost,
     /// The cell killed its own Python process.
@@ -29,21 +29,21 @@ pub enum AbortReason {
 
 impl AbortReason {
     /// `ename` of the error the client sees.
-    pub fn ename(self) -> &'static str {
+    pub(crate) fn ename(self) -> &'static str {
         match self {
             Self::ExecutorLost => "ExecutorLost",
             Self::KernelDied => "KernelDied",
         }
     }
 
-    pub fn code(self) -> &'static str {
+    pub(crate) fn code(self) -> &'static str {
         match self {
             Self::ExecutorLost => "NB0401",
             Self::KernelDied => "NB0402",
         }
     }
 
-    pub fn explanation(self) -> &'static str {
+    pub(crate) fn explanation(self) -> &'static str {
         match self {
             Self::ExecutorLost => {
                 "the host that ran this cell was lost while it ran; the session is as it was before the cell, which was not run again"

@@ -8,7 +8,7 @@ use crate::message::JupyterMessage;
 use crate::protocol::Pinned;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CellFinished {
+pub(crate) struct CellFinished {
     pub seq: CellSeq,
     pub epoch: Epoch,
     pub reply: JupyterMessage,
@@ -18,7 +18,7 @@ pub struct CellFinished {
 
 /// The change a cell made to the session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delta {
+pub(crate) struct Delta {
     /// Co-variables and ambient state that changed, each complete.
     pub groups: Vec<Group>,
     /// Names and group keys that are gone.

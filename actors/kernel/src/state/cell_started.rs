@@ -7,7 +7,7 @@ use super::{Applied, Executor, KernelState, RunningCell};
 use crate::id::Epoch;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CellStarted {
+pub(crate) struct CellStarted {
     pub msg_id: String,
     /// The request's header, verbatim.
     pub header: Bytes,

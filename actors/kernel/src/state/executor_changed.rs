@@ -6,7 +6,7 @@ use super::{Applied, Executor, KernelState};
 use crate::id::Epoch;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExecutorChanged {
+pub(crate) struct ExecutorChanged {
     /// One above the session's epoch.
     pub epoch: Epoch,
     pub executor: Executor,

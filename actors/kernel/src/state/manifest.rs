@@ -13,7 +13,7 @@ use super::Delta;
 use crate::id::CellSeq;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Group {
+pub(crate) struct Group {
     pub key: String,
     /// Variables it holds; none for ambient state.
     pub names: Vec<String>,
@@ -24,14 +24,14 @@ pub struct Group {
 
 /// A group's opaque bytes: the Python child made them and only a Python child reads them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Payload {
+pub(crate) enum Payload {
     Inline(Bytes),
     /// Too large for the log; in the object store of a quorum of the replicas' hosts.
     Stored { id: BlobId, len: u64 },
 }
 
 impl Payload {
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         match self {
             Self::Inline(bytes) => bytes.len() as u64,
             Self::Stored { len, .. } => *len,
@@ -40,7 +40,7 @@ impl Payload {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
+pub(crate) struct Manifest {
     groups: BTreeMap<String, Entry>,
 }
 
@@ -54,7 +54,7 @@ struct Entry {
 
 impl Manifest {
     /// Takes over a cell's delta. `newly_pinned` names lose the group they had: what it holds is of the past.
-    pub fn merge(&mut self, seq: CellSeq, delta: &Delta, newly_pinned: &[String]) {
+    pub(crate) fn merge(&mut self, seq: CellSeq, delta: &Delta, newly_pinned: &[String]) {
         let gone: BTreeSet<&str> = delta
             .deleted
             .iter()
@@ -72,14 +72,14 @@ impl Manifest {
     }
 
     /// All groups in the order in which a fresh process applies them.
-    pub fn in_order(&self) -> Vec<&Group> {
+    pub(crate) fn in_order(&self) -> Vec<&Group> {
         let mut entries: Vec<&Entry> = self.groups.values().collect();
         entries.sort_by_key(|entry| (entry.group.rank, entry.changed, entry.position));
         entries.into_iter().map(|entry| &entry.group).collect()
     }
 
     /// Blobs that must be kept.
-    pub fn blobs(&self) -> BTreeSet<BlobId> {
+    pub(crate) fn blobs(&self) -> BTreeSet<BlobId> {
         self.groups
             .values()
             .filter_map(|entry| match &entry.group.payload {

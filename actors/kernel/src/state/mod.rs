@@ -13,24 +13,24 @@ mod restarted;
 
 use serde::{Deserialize, Serialize};
 
-pub use cell_aborted::{AbortReason, CellAborted};
-pub use cell_finished::{CellFinished, Delta};
-pub use cell_started::CellStarted;
-pub use executor_changed::ExecutorChanged;
-pub use manifest::{Group, Manifest, Payload};
-pub use outcomes::{NumberedOutput, Outcome, Outcomes};
-pub use restarted::Restarted;
+pub(crate) use cell_aborted::{AbortReason, CellAborted};
+pub(crate) use cell_finished::{CellFinished, Delta};
+pub(crate) use cell_started::CellStarted;
+pub(crate) use executor_changed::ExecutorChanged;
+pub(crate) use manifest::{Group, Manifest, Payload};
+pub(crate) use outcomes::{NumberedOutput, Outcome, Outcomes};
+pub(crate) use restarted::Restarted;
 
 use crate::id::{CellSeq, Epoch};
 use crate::protocol::Pinned;
 
 /// A replica's id in its group, as in the control state: fresh for every incarnation.
-pub type ReplicaNumber = u64;
+pub(crate) type ReplicaNumber = u64;
 
 /// Who runs cells: one start of one replica. A replica that starts again is another executor, whose Python process and event
 /// numbers begin anew, and which must not take a cell of its earlier life for its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Executor {
+pub(crate) struct Executor {
     pub replica: ReplicaNumber,
     /// Incarnation of its host's process: when that is gone, so is the executor, and everyone can tell.
     pub incarnation: u64,
@@ -40,7 +40,7 @@ pub struct Executor {
 
 /// One entry of a kernel's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Command {
+pub(crate) enum Command {
     CellStarted(CellStarted),
     CellFinished(Box<CellFinished>),
     CellAborted(CellAborted),
@@ -50,7 +50,7 @@ pub enum Command {
 
 /// What a command did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Applied {
+pub(crate) enum Applied {
     /// The cell is the proposer's to run.
     Started { seq: CellSeq },
     /// A cell with this `msg_id` has an outcome already.
@@ -67,7 +67,7 @@ pub enum Applied {
 
 /// The cell that runs now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunningCell {
+pub(crate) struct RunningCell {
     pub seq: CellSeq,
     pub msg_id: String,
     /// Its request's header, so that whoever must end it can answer its client.
@@ -77,7 +77,7 @@ pub struct RunningCell {
 
 /// The replicated session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KernelState {
+pub(crate) struct KernelState {
     epoch: Epoch,
     executor: Option<Executor>,
     running: Option<RunningCell>,
@@ -93,7 +93,7 @@ pub struct KernelState {
 
 impl KernelState {
     /// Applies one committed command.
-    pub fn apply(&mut self, command: &Command) -> Applied {
+    pub(crate) fn apply(&mut self, command: &Command) -> Applied {
         let cells_before = self.cells;
         let epoch_before = self.epoch;
         let applied = match command {
@@ -108,39 +108,39 @@ impl KernelState {
         applied
     }
 
-    pub fn epoch(&self) -> Epoch {
+    pub(crate) fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    pub fn executor(&self) -> Option<Executor> {
+    pub(crate) fn executor(&self) -> Option<Executor> {
         self.executor
     }
 
-    pub fn running(&self) -> Option<&RunningCell> {
+    pub(crate) fn running(&self) -> Option<&RunningCell> {
         self.running.as_ref()
     }
 
-    pub fn cells(&self) -> CellSeq {
+    pub(crate) fn cells(&self) -> CellSeq {
         self.cells
     }
 
-    pub fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         self.generation
     }
 
-    pub fn execution_count(&self) -> u64 {
+    pub(crate) fn execution_count(&self) -> u64 {
         self.execution_count
     }
 
-    pub fn manifest(&self) -> &Manifest {
+    pub(crate) fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    pub fn pinned(&self) -> &[Pinned] {
+    pub(crate) fn pinned(&self) -> &[Pinned] {
         &self.pinned
     }
 
-    pub fn outcomes(&self) -> &Outcomes {
+    pub(crate) fn outcomes(&self) -> &Outcomes {
         &self.outcomes
     }
 }

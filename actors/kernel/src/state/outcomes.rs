@@ -15,13 +15,13 @@ const REMEMBERED_IDS: usize = 4_096;
 
 /// An iopub message of a cell and its number, from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NumberedOutput {
+pub(crate) struct NumberedOutput {
     pub number: u64,
     pub message: JupyterMessage,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     pub seq: CellSeq,
     pub msg_id: String,
     pub reply: JupyterMessage,
@@ -35,7 +35,7 @@ impl Outcome {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcomes {
+pub(crate) struct Outcomes {
     kept: VecDeque<Outcome>,
     kept_bytes: usize,
     ids: BTreeMap<String, CellSeq>,
@@ -44,12 +44,12 @@ pub struct Outcomes {
 
 impl Outcomes {
     /// Position of the cell with this `msg_id`, if it has an outcome.
-    pub fn seq_of(&self, msg_id: &str) -> Option<CellSeq> {
+    pub(crate) fn seq_of(&self, msg_id: &str) -> Option<CellSeq> {
         self.ids.get(msg_id).copied()
     }
 
     /// The outcome itself; `None` once it made room for later ones.
-    pub fn get(&self, seq: CellSeq) -> Option<&Outcome> {
+    pub(crate) fn get(&self, seq: CellSeq) -> Option<&Outcome> {
         self.kept.iter().rev().find(|outcome| outcome.seq == seq)
     }
 

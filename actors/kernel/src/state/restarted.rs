@@ -8,7 +8,7 @@ use crate::id::Epoch;
 use crate::message::JupyterMessage;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Restarted {
+pub(crate) struct Restarted {
     /// One above the session's epoch.
     pub epoch: Epoch,
     pub executor: Executor,
