@@ -1,7 +1,7 @@
 //! A user at a front end.
 
 use nbos::client::{CellError, Client, Execute, ExecuteOutcome, Framing, Kernel as Record, KernelConnection, KernelSession};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::process::is_alive;
 use crate::wait::{LONG, SHORT, eventually, within};
@@ -62,7 +62,7 @@ impl Kernel {
             let record = self.client.cluster_kernel(&self.id).await.ok()?;
             let ready = record.replicas.iter().all(|replica| {
                 let loaded = record.cells == 0 || replica.pid.is_some_and(is_alive);
-                replica.role != "joining" && replica.applied == record.cells && loaded
+                replica.role != "joining" && json!(replica.applied) == json!(record.cells) && loaded
             });
             last = Some(record.clone());
             (ready && !record.replicas.is_empty()).then_some(record)

@@ -34,9 +34,15 @@ impl Core {
             },
             ReplicaRequest::Subscribe { gateway, connections, seen } => match self.acting() {
                 Acting::There(executor) => self.answer(ticket, ReplicaReply::Redirect { executor }),
-                Acting::Here | Acting::Vacant => {
-                    self.actions.push(Action::Subscribe { ticket, gateway, connections, seen });
-                }
+                Acting::Here => self.actions.push(Action::Subscribe { ticket, gateway, connections, seen }),
+                // Its events will carry the epoch of its take-over; a subscription to the old one would be void.
+                Acting::Vacant => self.answer(
+                    ticket,
+                    ReplicaReply::Refused {
+                        code: "NB0408".to_owned(),
+                        message: "the executor is lost; a request makes this replica take over".to_owned(),
+                    },
+                ),
             },
             ReplicaRequest::Interrupt => match self.acting() {
                 Acting::There(executor) => self.answer(ticket, ReplicaReply::Redirect { executor }),
