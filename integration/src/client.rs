@@ -1,6 +1,8 @@
 //! A user at a front end.
 
-use nbos::client::{CellError, Client, Execute, ExecuteOutcome, Framing, Kernel as Record, KernelConnection, KernelSession};
+use nbos::client::{
+    CellError, Client, Execute, ExecuteOutcome, Framing, Kernel as Record, KernelConnection, KernelSession,
+};
 use serde_json::{Value, json};
 
 use crate::process::is_alive;
@@ -38,21 +40,31 @@ impl Kernel {
     /// Connects through a gateway of the caller's choice.
     pub async fn open_at(&self, client: &Client, framing: Framing) -> Cells {
         let connection = within("the kernel's WebSocket opens", SHORT, client.connect(&self.id, framing)).await;
-        Cells { connection: connection.unwrap_or_else(|error| panic!("no connection to kernel {}: {error}", self.id)) }
+        Cells {
+            connection: connection.unwrap_or_else(|error| panic!("no connection to kernel {}: {error}", self.id)),
+        }
     }
 
     pub fn notebook(&self, client: Client) -> Notebook {
-        Notebook { session: KernelSession::new(client, &self.id, Framing::V1) }
+        Notebook {
+            session: KernelSession::new(client, &self.id, Framing::V1),
+        }
     }
 
     /// The admin API's record.
     pub async fn record(&self) -> Record {
-        self.client.cluster_kernel(&self.id).await.unwrap_or_else(|error| panic!("no record of kernel {}: {error}", self.id))
+        eventually("the kernel has a record", SHORT, async || {
+            self.client.cluster_kernel(&self.id).await.ok()
+        })
+        .await
     }
 
     /// Host that ran the last cell.
     pub async fn executor(&self) -> String {
-        eventually("the kernel has an executor", SHORT, async || self.record().await.executor).await
+        eventually("the kernel has an executor", SHORT, async || {
+            self.record().await.executor
+        })
+        .await
     }
 
     /// Returns when every replica holds every cell, in a Python process once there has been one; gives the record.
@@ -80,7 +92,10 @@ impl Kernel {
     }
 
     pub async fn delete(&self) {
-        self.client.delete_kernel(&self.id).await.unwrap_or_else(|error| panic!("kernel {} stays: {error}", self.id));
+        self.client
+            .delete_kernel(&self.id)
+            .await
+            .unwrap_or_else(|error| panic!("kernel {} stays: {error}", self.id));
     }
 }
 
@@ -129,7 +144,12 @@ impl Notebook {
 
 fn succeeded(outcome: ExecuteOutcome, code: &str) -> String {
     if let Some(error) = outcome.error() {
-        panic!("`{code}` failed: {}: {}\n{}", error.ename, error.evalue, error.traceback.join("\n"));
+        panic!(
+            "`{code}` failed: {}: {}\n{}",
+            error.ename,
+            error.evalue,
+            error.traceback.join("\n")
+        );
     }
     outcome.stdout()
 }

@@ -43,7 +43,11 @@ pub struct Shape {
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { nodes: 3, gpus: 4, extra: String::new() }
+        Self {
+            nodes: 3,
+            gpus: 4,
+            extra: String::new(),
+        }
     }
 }
 
@@ -78,19 +82,39 @@ impl Cluster {
 
     /// A state directory and a configuration; nothing runs yet.
     pub fn prepared(shape: &Shape) -> Self {
-        let dir = tempfile::Builder::new().prefix("nbos-test-").tempdir().expect("a temporary directory");
+        let dir = tempfile::Builder::new()
+            .prefix("nbos-test-")
+            .tempdir()
+            .expect("a temporary directory");
         let names: Vec<String> = (1..=shape.nodes).map(|number| format!("h{number}")).collect();
         fs::write(dir.path().join("cluster.toml"), configuration(&names, shape)).expect("cluster.toml is written");
-        let mark = dir.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self { dir, mark, names, up: None }
+        let mark = dir
+            .path()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        Self {
+            dir,
+            mark,
+            names,
+            up: None,
+        }
     }
 
     /// `nbos up`, until it says `ready`.
     pub async fn up(&mut self) {
         assert!(self.up.is_none(), "it runs already");
-        let log = File::options().create(true).append(true).open(self.path("up.log")).expect("up.log is opened");
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.path("up.log"))
+            .expect("up.log is opened");
         let mut child = self.command(&["up", "--config"]);
-        child.arg(self.path("cluster.toml")).arg("--state-dir").arg(self.state_dir());
+        child
+            .arg(self.path("cluster.toml"))
+            .arg("--state-dir")
+            .arg(self.state_dir());
         let mut child = child
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -113,7 +137,11 @@ impl Cluster {
     pub async fn stop(&mut self) -> Option<i32> {
         let mut child = self.up.take().expect("it runs");
         signal(child.id(), Signal::SIGTERM);
-        eventually("`nbos up` ends after SIGTERM", ENDS_WITHIN, async || child.try_wait().ok().flatten()).await.code()
+        eventually("`nbos up` ends after SIGTERM", ENDS_WITHIN, async || {
+            child.try_wait().ok().flatten()
+        })
+        .await
+        .code()
     }
 
     /// `kill -9` of every node and of `nbos up` itself, at once.
@@ -185,13 +213,17 @@ impl Cluster {
 
     /// A node that is none of these.
     pub fn other_than(&self, names: &[&str]) -> Node<'_> {
-        self.nodes().find(|node| !names.contains(&node.name())).expect("another node")
+        self.nodes()
+            .find(|node| !names.contains(&node.name()))
+            .expect("another node")
     }
 
     /// What `connection.json` says now.
     pub fn connection(&self) -> Connection {
         let state = StateDir::open(&self.state_dir()).expect("the state directory");
-        Connection::read(&state).expect("connection.json is readable").expect("connection.json is there")
+        Connection::read(&state)
+            .expect("connection.json is readable")
+            .expect("connection.json is there")
     }
 
     /// Runs an `nbos` command against this cluster and waits for its end.
@@ -204,6 +236,11 @@ impl Cluster {
     /// Every living process of this cluster.
     pub fn processes(&self) -> Vec<Process> {
         marked(&self.mark)
+    }
+
+    /// What [`crate::marked`] knows its processes by.
+    pub fn mark(&self) -> &str {
+        &self.mark
     }
 
     pub fn state_dir(&self) -> PathBuf {
@@ -222,7 +259,10 @@ impl Cluster {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
-        command.args(arguments).env(MARK, &self.mark).current_dir(self.dir.path());
+        command
+            .args(arguments)
+            .env(MARK, &self.mark)
+            .current_dir(self.dir.path());
         command
     }
 
@@ -273,16 +313,27 @@ fn program() -> PathBuf {
     let own = std::env::current_exe().expect("the path of this program");
     // target/PROFILE/deps/THIS
     let program = own.ancestors().nth(2).expect("a target directory").join("nbos");
-    assert!(program.exists(), "{} is missing; build it first: cargo build --bin nbos", program.display());
+    assert!(
+        program.exists(),
+        "{} is missing; build it first: cargo build --bin nbos",
+        program.display()
+    );
     program
 }
 
 /// Runs any `nbos` command and waits for its end.
 pub(crate) async fn run(mut command: Command, what: &str) -> Ended {
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     let child = child.unwrap_or_else(|error| panic!("cannot start nbos {what}: {error}"));
     let output = tokio::task::spawn_blocking(move || child.wait_with_output());
-    let output: Output = within(&format!("nbos {what}"), READY_WITHIN, output).await.expect("no panic").expect("its output");
+    let output: Output = within(&format!("nbos {what}"), READY_WITHIN, output)
+        .await
+        .expect("no panic")
+        .expect("its output");
     Ended {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -308,7 +359,10 @@ fn configuration(names: &[String], shape: &Shape) -> String {
 fn free_ports(count: usize) -> Vec<u16> {
     let first = PORTS.start + (std::process::id() % u32::from(PORTS.end - PORTS.start)) as u16;
     let candidates = (first..PORTS.end).chain(PORTS.start..first);
-    candidates.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).take(count).collect()
+    candidates
+        .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .take(count)
+        .collect()
 }
 
 fn tail(text: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use nbos::client::Execute;
+use nbos::client::{Execute, Framing};
 
 use crate::client::Kernel;
 use crate::cluster::Cluster;
@@ -28,8 +28,12 @@ pub struct Failover {
 /// gateway; checks that every acknowledged cell, and nothing else, took effect once.
 pub async fn failover(cluster: &Cluster, cells: u64, seed: &mut Seed) -> Failover {
     let kernel = cluster.kernel().await;
-    kernel.open(nbos::client::Framing::V1).await.ok("log = []").await;
-    let executor = kernel.settled().await.executor.expect("a cell has run");
+    kernel.open(Framing::V1).await.ok("log = []").await;
+    kernel.settled().await;
+    // Any host may be the executor, whichever leads the group.
+    let hosts: Vec<String> = cluster.nodes().map(|node| node.name().to_owned()).collect();
+    let executor = seed.one_of(&hosts).clone();
+    kernel.handover(Some(&executor)).await;
     let (fatal, delay) = (seed.between(cells / 10, cells * 9 / 10), seed.up_to(JITTER));
     println!("killing {executor} {delay:?} into cell {fatal}");
 
@@ -49,13 +53,20 @@ pub async fn failover(cluster: &Cluster, cells: u64, seed: &mut Seed) -> Failove
         ledger.record(number, &outcome);
     }
     ledger.check(&notebook.value("log").await);
-    let killed = killed.expect("invariant: the fatal cell is one of them").await.expect("the kill is no task that fails");
+    let killed = killed
+        .expect("invariant: the fatal cell is one of them")
+        .await
+        .expect("the kill is no task that fails");
     let after = |wanted: fn(&(Instant, bool)) -> bool| {
         let reply = replies.iter().find(|reply| reply.0 > killed && wanted(reply));
         reply.map(|(at, _)| *at - killed).expect("cells follow the kill")
     };
     finish(cluster, &kernel).await;
-    Failover { answered: after(|_| true), carried_on: after(|(_, ok)| *ok), lost_cells: ledger.refused() }
+    Failover {
+        answered: after(|_| true),
+        carried_on: after(|(_, ok)| *ok),
+        lost_cells: ledger.refused(),
+    }
 }
 
 /// The killed node is back and has the whole session.

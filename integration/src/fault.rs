@@ -22,7 +22,10 @@ pub struct Frozen {
 
 impl<'a> Node<'a> {
     pub(crate) fn new(cluster: &'a Cluster, name: &str) -> Self {
-        Self { cluster, name: name.to_owned() }
+        Self {
+            cluster,
+            name: name.to_owned(),
+        }
     }
 
     pub fn name(&self) -> &str {
@@ -74,13 +77,22 @@ impl<'a> Node<'a> {
     /// Returns when its log has a line with this text; gives the line.
     pub async fn logs(&self, text: &str) -> String {
         eventually(&format!("node {} logs `{text}`", self.name), SHORT, async || {
-            self.cluster.log(&self.name).lines().rfind(|line| line.contains(text)).map(str::to_owned)
+            self.cluster
+                .log(&self.name)
+                .lines()
+                .rfind(|line| line.contains(text))
+                .map(str::to_owned)
         })
         .await
     }
 
     fn entry(&self) -> NodeEntry {
-        let found = self.cluster.connection().nodes.into_iter().find(|node| node.name == self.name);
+        let found = self
+            .cluster
+            .connection()
+            .nodes
+            .into_iter()
+            .find(|node| node.name == self.name);
         found.unwrap_or_else(|| panic!("connection.json has no node {}", self.name))
     }
 }

@@ -44,13 +44,21 @@ impl Ledger {
     /// # Panics
     /// When the list is not what the replies promised.
     pub fn check(&self, list: &Value) {
-        let list: Vec<u64> = list.as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+        let list: Vec<u64> = list
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_u64)
+            .collect();
         let applied: BTreeSet<u64> = list.iter().copied().collect();
         let lost: Vec<_> = self.acknowledged.difference(&applied).collect();
         assert!(lost.is_empty(), "acknowledged cells are lost: {lost:?} in {list:?}");
         assert_eq!(applied.len(), list.len(), "a cell is applied twice: {list:?}");
         let undead: Vec<_> = self.refused.intersection(&applied).collect();
-        assert!(undead.is_empty(), "cells that ended with ExecutorLost took effect: {undead:?} in {list:?}");
+        assert!(
+            undead.is_empty(),
+            "cells that ended with ExecutorLost took effect: {undead:?} in {list:?}"
+        );
         assert!(list.is_sorted(), "cells are out of order: {list:?}");
         let unknown: Vec<_> = applied.difference(&self.acknowledged).collect();
         assert!(unknown.is_empty(), "nobody was told of these cells: {unknown:?}");
@@ -66,7 +74,10 @@ mod tests {
     use super::*;
 
     fn ledger() -> Ledger {
-        Ledger { acknowledged: BTreeSet::from([1, 2, 4]), refused: BTreeSet::from([3]) }
+        Ledger {
+            acknowledged: BTreeSet::from([1, 2, 4]),
+            refused: BTreeSet::from([3]),
+        }
     }
 
     #[test]
@@ -76,7 +87,13 @@ mod tests {
 
     #[test]
     fn every_kind_of_damage_is_found() {
-        for damaged in [json!([1, 4]), json!([1, 2, 2, 4]), json!([1, 2, 3, 4]), json!([1, 4, 2]), json!([1, 2, 4, 5])] {
+        for damaged in [
+            json!([1, 4]),
+            json!([1, 2, 2, 4]),
+            json!([1, 2, 3, 4]),
+            json!([1, 4, 2]),
+            json!([1, 2, 4, 5]),
+        ] {
             assert!(catch_unwind(|| ledger().check(&damaged)).is_err(), "{damaged} passed");
         }
     }

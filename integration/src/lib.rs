@@ -24,7 +24,7 @@ pub use failover::{Failover, failover};
 pub use fault::{Frozen, Node};
 pub use ledger::Ledger;
 pub use oracle::{assert_distinct_hosts, whole};
-pub use process::{Process, is_alive, kill_9, marked, memory_kib};
+pub use process::{MARK, Process, is_alive, kill_9, marked, memory_kib};
 pub use raw::{Answer, Closed, Http, RawSocket};
 pub use seed::Seed;
 pub use trace::Trace;

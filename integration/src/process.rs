@@ -14,7 +14,7 @@ pub struct Process {
 }
 
 /// Environment variable that every process of a cluster inherits, user code's included.
-pub(crate) const MARK: &str = "NBTEST_CLUSTER";
+pub const MARK: &str = "NBTEST_CLUSTER";
 
 /// Every living process whose environment carries this mark.
 pub fn marked(mark: &str) -> Vec<Process> {
@@ -24,9 +24,15 @@ pub fn marked(mark: &str) -> Vec<Process> {
     let mut found: Vec<Process> = pids
         .filter(|pid| {
             let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes()) && is_alive(*pid)
+            environment
+                .split(|byte| *byte == 0)
+                .any(|entry| entry == wanted.as_bytes())
+                && is_alive(*pid)
         })
-        .map(|pid| Process { pid, command: command(pid) })
+        .map(|pid| Process {
+            pid,
+            command: command(pid),
+        })
         .collect();
     found.sort_by_key(|process| process.pid);
     found
@@ -35,14 +41,16 @@ pub fn marked(mark: &str) -> Vec<Process> {
 /// Whether it runs; one that ended and was not waited for does not.
 pub fn is_alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 /// Resident memory.
 pub fn memory_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok())
+        .unwrap_or_default()
 }
 
 /// `kill -9`; a process that has just ended is fine.

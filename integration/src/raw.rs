@@ -49,7 +49,10 @@ impl Answer {
 
 impl Http {
     pub fn new(address: String, token: &str) -> Self {
-        Self { address, token: token.to_owned() }
+        Self {
+            address,
+            token: token.to_owned(),
+        }
     }
 
     /// One request with any body, on a connection of its own.
@@ -74,14 +77,26 @@ impl Http {
 
     /// A kernel's WebSocket, or the answer that refused it.
     pub async fn socket(&self, kernel: &str) -> Result<RawSocket, Answer> {
-        let url = format!("ws://{}/api/kernels/{kernel}/channels?token={}", self.address, self.token);
+        let url = format!(
+            "ws://{}/api/kernels/{kernel}/channels?token={}",
+            self.address, self.token
+        );
         let request = url.into_client_request().expect("a well-formed request");
         let stream = TcpStream::connect(&self.address).await.expect("the gateway accepts");
-        match within("the WebSocket opens", SHORT, tokio_tungstenite::client_async(request, stream)).await {
+        match within(
+            "the WebSocket opens",
+            SHORT,
+            tokio_tungstenite::client_async(request, stream),
+        )
+        .await
+        {
             Ok((socket, _)) => Ok(RawSocket { socket }),
             Err(Error::Http(response)) => {
                 let body = serde_json::from_slice(response.body().as_deref().unwrap_or_default()).unwrap_or_default();
-                Err(Answer { status: response.status().as_u16(), body })
+                Err(Answer {
+                    status: response.status().as_u16(),
+                    body,
+                })
             }
             Err(error) => panic!("no answer to the upgrade: {error}"),
         }
@@ -98,7 +113,10 @@ impl RawSocket {
             loop {
                 match receiving.next().await {
                     Some(Ok(Message::Close(Some(frame)))) => {
-                        return Closed { code: frame.code.into(), reason: frame.reason.to_string() };
+                        return Closed {
+                            code: frame.code.into(),
+                            reason: frame.reason.to_string(),
+                        };
                     }
                     Some(Ok(_)) => {}
                     ended => panic!("closed without a reason: {ended:?}"),
@@ -131,5 +149,10 @@ fn parse(answer: &[u8]) -> Answer {
     let status = status.unwrap_or_else(|| panic!("not an HTTP answer: {text:?}"));
     // A chunked body has sizes around its one chunk.
     let json = body.find('{').and_then(|start| Some(&body[start..=body.rfind('}')?]));
-    Answer { status, body: json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default() }
+    Answer {
+        status,
+        body: json
+            .and_then(|json| serde_json::from_str(json).ok())
+            .unwrap_or_default(),
+    }
 }

@@ -42,8 +42,14 @@ impl Trace {
         let mut ordered: Vec<_> = spans.iter().collect();
         ordered.sort_by(|(_, left), (_, right)| left.0.total_cmp(&right.0));
         for pair in ordered.windows(2) {
-            let [(first, (_, end)), (second, (begin, _))] = pair else { continue };
-            assert!(end < begin, "process {first} still ran {} s after {second} had begun", end - begin);
+            let [(first, (_, end)), (second, (begin, _))] = pair else {
+                continue;
+            };
+            assert!(
+                end < begin,
+                "process {first} still ran {} s after {second} had begun",
+                end - begin
+            );
         }
         spans.len()
     }

@@ -10,14 +10,24 @@ use serde_json::{Value, json};
 fn request(cells: &Cells, code: &str, allow_stdin: bool) -> Message {
     let content = json!({"code": code, "silent": false, "store_history": true, "user_expressions": {},
         "allow_stdin": allow_stdin, "stop_on_error": true});
-    Message::request(Channel::Shell, "execute_request", cells.connection.session(), None, content)
+    Message::request(
+        Channel::Shell,
+        "execute_request",
+        cells.connection.session(),
+        None,
+        content,
+    )
 }
 
 /// The next message that fits.
 async fn next(cells: &mut Cells, what: &str, fits: impl Fn(&Message) -> bool) -> Message {
     within(what, LONG, async {
         loop {
-            let message = cells.connection.recv().await.unwrap_or_else(|error| panic!("{what}: {error}"));
+            let message = cells
+                .connection
+                .recv()
+                .await
+                .unwrap_or_else(|error| panic!("{what}: {error}"));
             if fits(&message) {
                 return message;
             }
@@ -40,21 +50,44 @@ async fn a_kernel_is_created_listed_and_deleted_without_a_trace() {
     kernel.open(Framing::V1).await.ok("pass").await;
     let record = kernel.settled().await;
     assert_distinct_hosts(&record, 3);
-    assert!(record.replicas.iter().all(|replica| replica.pid.is_some_and(is_alive)), "{:?}", record.replicas);
+    assert!(
+        record.replicas.iter().all(|replica| replica.pid.is_some_and(is_alive)),
+        "{:?}",
+        record.replicas
+    );
     for node in cluster.nodes() {
-        let ids: Vec<_> = cluster.client_of(node.name()).kernels().await.expect("a list").into_iter().map(|kernel| kernel.id).collect();
+        let ids: Vec<_> = cluster
+            .client_of(node.name())
+            .kernels()
+            .await
+            .expect("a list")
+            .into_iter()
+            .map(|kernel| kernel.id)
+            .collect();
         assert_eq!(ids, [kernel.id.as_str()], "through {}", node.name());
     }
     assert_eq!(client.kernel(&kernel.id).await.expect("a model").name, "python3");
     let specs = client.get("/api/kernelspecs", SHORT).await.expect("kernelspecs");
-    assert_eq!(specs["kernelspecs"][specs["default"].as_str().expect("a default")]["spec"]["language"], "python");
+    assert_eq!(
+        specs["kernelspecs"][specs["default"].as_str().expect("a default")]["spec"]["language"],
+        "python"
+    );
 
     kernel.delete().await;
     for node in cluster.nodes() {
-        let gone = async || cluster.client_of(node.name()).kernel(&kernel.id).await.is_err_and(|error| error.status() == Some(404));
+        let gone = async || {
+            cluster
+                .client_of(node.name())
+                .kernel(&kernel.id)
+                .await
+                .is_err_and(|error| error.status() == Some(404))
+        };
         holds(&format!("404 through {}", node.name()), SHORT, gone).await;
     }
-    holds("its Python processes are gone", SHORT, async || cluster.processes().len() <= idle).await;
+    holds("its Python processes are gone", SHORT, async || {
+        cluster.processes().len() <= idle
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -72,7 +105,9 @@ async fn cells_work_in_both_framings_and_share_one_session() {
     assert_eq!(error.ename, "ZeroDivisionError");
     assert!(error.traceback.join("").contains("division by zero"), "{error:?}");
     assert_eq!(lab.value("x").await, 42);
-    let both = lab.run(&Execute::new("import sys; print('out'); print('err', file=sys.stderr)")).await;
+    let both = lab
+        .run(&Execute::new("import sys; print('out'); print('err', file=sys.stderr)"))
+        .await;
     assert_eq!((both.stdout().as_str(), both.stderr().as_str()), ("out\n", "err\n"));
 }
 
@@ -104,12 +139,24 @@ async fn input_is_asked_of_the_requester_alone() {
     let mut watching = kernel.open_at(&cluster.client_of("h2"), Framing::Legacy).await;
     let cell = request(&asking, "name = input('who? ')\nprint('hello', name)", true);
     asking.connection.send(&cell).await.expect("sent");
-    let question = next(&mut asking, "an input_request", |message| message.channel == Channel::Stdin).await;
+    let question = next(&mut asking, "an input_request", |message| {
+        message.channel == Channel::Stdin
+    })
+    .await;
     assert_eq!(question.content["prompt"], "who? ");
-    let mut answer = Message::request(Channel::Stdin, "input_reply", asking.connection.session(), None, json!({"value": "Ada"}));
+    let mut answer = Message::request(
+        Channel::Stdin,
+        "input_reply",
+        asking.connection.session(),
+        None,
+        json!({"value": "Ada"}),
+    );
     answer.parent_header = question.header.clone();
     asking.connection.send(&answer).await.expect("sent");
-    let reply = next(&mut asking, "the reply", |message| message.msg_type() == "execute_reply").await;
+    let reply = next(&mut asking, "the reply", |message| {
+        message.msg_type() == "execute_reply"
+    })
+    .await;
     assert_eq!(reply.content["status"], "ok");
 
     let mut seen = Vec::new();
@@ -117,9 +164,16 @@ async fn input_is_asked_of_the_requester_alone() {
     while !seen.last().is_some_and(done) {
         seen.push(next(&mut watching, "the other client's view", |_| true).await);
     }
-    assert!(seen.iter().any(|message| message.content["text"] == "hello Ada\n"), "output goes to every client");
+    assert!(
+        seen.iter().any(|message| message.content["text"] == "hello Ada\n"),
+        "output goes to every client"
+    );
     let private = |message: &&Message| message.channel == Channel::Stdin || message.msg_type() == "execute_reply";
-    assert_eq!(seen.iter().find(private), None, "the question and the reply are the requester's");
+    assert_eq!(
+        seen.iter().find(private),
+        None,
+        "the question and the reply are the requester's"
+    );
 }
 
 #[tokio::test]
@@ -130,9 +184,19 @@ async fn other_requests_reach_the_kernel_unchanged() {
     cells.ok("number_of_cells = 1").await;
     let info = ask(&mut cells, "kernel_info_request", json!({})).await;
     assert_eq!(info["language_info"]["name"], "python");
-    let completion = ask(&mut cells, "complete_request", json!({"code": "number_of_", "cursor_pos": 10})).await;
+    let completion = ask(
+        &mut cells,
+        "complete_request",
+        json!({"code": "number_of_", "cursor_pos": 10}),
+    )
+    .await;
     assert_eq!(completion["matches"][0], "number_of_cells");
-    let inspection = ask(&mut cells, "inspect_request", json!({"code": "len", "cursor_pos": 3, "detail_level": 0})).await;
+    let inspection = ask(
+        &mut cells,
+        "inspect_request",
+        json!({"code": "len", "cursor_pos": 3, "detail_level": 0}),
+    )
+    .await;
     assert_eq!(inspection["found"], true);
     let complete = ask(&mut cells, "is_complete_request", json!({"code": "for x in y:"})).await;
     assert_eq!(complete["status"], "incomplete");
@@ -144,9 +208,18 @@ async fn other_requests_reach_the_kernel_unchanged() {
     let open = json!({"comm_id": "c1", "target_name": "echo", "data": {"n": 7}});
     let open = Message::request(Channel::Shell, "comm_open", cells.connection.session(), None, open);
     cells.connection.send(&open).await.expect("sent");
-    let echo = next(&mut cells, "the comm's answer", |message| message.msg_type() == "comm_msg").await;
+    let echo = next(&mut cells, "the comm's answer", |message| {
+        message.msg_type() == "comm_msg"
+    })
+    .await;
     assert_eq!(echo.content["data"]["echo"]["n"], 7);
-    let odd = Message::request(Channel::Shell, "nobody_knows_request", cells.connection.session(), None, json!({"a": [1]}));
+    let odd = Message::request(
+        Channel::Shell,
+        "nobody_knows_request",
+        cells.connection.session(),
+        None,
+        json!({"a": [1]}),
+    );
     cells.connection.send(&odd).await.expect("sent");
     assert_eq!(cells.value("number_of_cells").await, 1);
 }
@@ -157,15 +230,25 @@ async fn interrupt_ends_the_cell_and_restart_empties_the_session() {
     let kernel = cluster.kernel().await;
     let mut cells = kernel.open(Framing::V1).await;
     cells.ok("kept = 1").await;
-    let endless = request(&cells, "import time\nprint('begun')\nwhile True:\n    time.sleep(0.01)", false);
+    let endless = request(
+        &cells,
+        "import time\nprint('begun')\nwhile True:\n    time.sleep(0.01)",
+        false,
+    );
     cells.connection.send(&endless).await.expect("sent");
     next(&mut cells, "the cell runs", |message| message.msg_type() == "stream").await;
-    cluster.client_of("h3").interrupt(&kernel.id).await.expect("interrupted");
+    cluster
+        .client_of("h3")
+        .interrupt(&kernel.id)
+        .await
+        .expect("interrupted");
     let reply = next(&mut cells, "its reply", |message| message.msg_type() == "execute_reply").await;
     assert_eq!(reply.content["ename"], "KeyboardInterrupt");
     assert_eq!(cells.value("kept").await, 1);
 
-    within("the kernel restarts", LONG, cluster.client_of("h2").restart(&kernel.id)).await.expect("restarted");
+    within("the kernel restarts", LONG, cluster.client_of("h2").restart(&kernel.id))
+        .await
+        .expect("restarted");
     let mut cells = kernel.open(Framing::V1).await;
     assert_eq!(cells.fails("kept").await.ename, "NameError");
     kernel.settled().await;
@@ -182,17 +265,32 @@ async fn one_message_id_runs_once_however_often_it_is_sent() {
     first.ok("count = 0").await;
     let cell = Execute::new("import time; time.sleep(0.3); count += 1; print('count', count)");
     let (one, two) = tokio::join!(first.run(&cell), second.run(&cell));
-    assert_eq!((one.stdout().as_str(), two.stdout().as_str()), ("count 1\n", "count 1\n"));
+    assert_eq!(
+        (one.stdout().as_str(), two.stdout().as_str()),
+        ("count 1\n", "count 1\n")
+    );
     assert_eq!(one.execution_count(), two.execution_count());
-    let later = kernel.open_at(&cluster.client_of("h3"), Framing::V1).await.run(&cell).await;
-    assert_eq!((later.stdout().as_str(), later.is_ok()), ("count 1\n", true), "long after it ended");
+    let later = kernel
+        .open_at(&cluster.client_of("h3"), Framing::V1)
+        .await
+        .run(&cell)
+        .await;
+    assert_eq!(
+        (later.stdout().as_str(), later.is_ok()),
+        ("count 1\n", true),
+        "long after it ended"
+    );
     assert_eq!(first.value("count").await, 1);
 }
 
 /// GPUs that a kernel holds anywhere.
 async fn leased(client: &Client, kernel: &str) -> usize {
     let hosts = client.hosts(SHORT).await.unwrap_or_default();
-    hosts.iter().flat_map(|host| &host.gpus).filter(|gpu| gpu.lease.to_string().contains(kernel)).count()
+    hosts
+        .iter()
+        .flat_map(|host| &host.gpus)
+        .filter(|gpu| gpu.lease.to_string().contains(kernel))
+        .count()
 }
 
 #[tokio::test]
@@ -205,11 +303,17 @@ async fn gpus_are_leased_for_the_cell_and_not_a_moment_longer() {
     let mut cell = Execute::new(format!("while not os.path.exists({flag:?}):\n    time.sleep(0.01)"));
     cell.metadata = json!({"nbos": {"gpus": 2}});
     let running = tokio::spawn(async move { (cells.run(&cell).await, cells) });
-    holds("two GPUs are leased", SHORT, async || leased(&client, &kernel.id).await == 2).await;
+    holds("two GPUs are leased", SHORT, async || {
+        leased(&client, &kernel.id).await == 2
+    })
+    .await;
     std::fs::write(&flag, "").expect("the flag");
     let (outcome, mut cells) = running.await.expect("the cell ends");
     assert!(outcome.is_ok(), "{:?}", outcome.reply);
-    eventually("the lease is over", Duration::from_secs(2), async || (leased(&client, &kernel.id).await == 0).then_some(())).await;
+    eventually("the lease is over", Duration::from_secs(2), async || {
+        (leased(&client, &kernel.id).await == 0).then_some(())
+    })
+    .await;
 
     let mut greedy = Execute::new("print('ran')");
     greedy.metadata = json!({"nbos": {"gpus": 5}});

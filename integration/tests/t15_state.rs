@@ -10,16 +10,48 @@ async fn state_follows_the_session_from_host_to_host_after_every_cell() {
     let kernel = cluster.kernel().await;
     let mut cells = kernel.open(Framing::V1).await;
     let steps = [
-        ("a = [1]; b = a; c = {'list': a}", "[a, b is a, c['list'] is a]", json!([[1], true, true])),
+        (
+            "a = [1]; b = a; c = {'list': a}",
+            "[a, b is a, c['list'] is a]",
+            json!([[1], true, true]),
+        ),
         ("b.append(2)", "[a, c['list'], b is a]", json!([[1, 2], [1, 2], true])),
-        ("def double(x): return 2 * x * factor\nfactor = 10", "double(2)", json!(40)),
-        ("class Point:\n    def __init__(self, x): self.x = x\n    def twice(self): return double(self.x)\np = Point(3)", "[p.twice(), type(p) is Point, type(p).__name__]", json!([60, true, "Point"])),
-        ("import math as m, collections\nfrom datetime import date", "[m.floor(2.5), collections.Counter('aa')['a'], date(2026, 1, 2).day]", json!([2, 2, 2])),
-        ("p.x = 5; del factor; factor = 1", "[p.twice(), 'gone' in dir()]", json!([10, false])),
+        (
+            "def double(x): return 2 * x * factor\nfactor = 10",
+            "double(2)",
+            json!(40),
+        ),
+        (
+            "class Point:\n    def __init__(self, x): self.x = x\n    def twice(self): return double(self.x)\np = Point(3)",
+            "[p.twice(), type(p) is Point, type(p).__name__]",
+            json!([60, true, "Point"]),
+        ),
+        (
+            "import math as m, collections\nfrom datetime import date",
+            "[m.floor(2.5), collections.Counter('aa')['a'], date(2026, 1, 2).day]",
+            json!([2, 2, 2]),
+        ),
+        (
+            "p.x = 5; del factor; factor = 1",
+            "[p.twice(), 'gone' in dir()]",
+            json!([10, false]),
+        ),
         ("gone = 1", "gone", json!(1)),
-        ("del gone; a = None", "['gone' in globals(), a, c['list']]", json!([false, null, [1, 2]])),
-        ("import os; os.environ['NB_HERE'] = 'yes'; import random; random.seed(7)", "os.environ['NB_HERE']", json!("yes")),
-        ("draws = [random.random() for _ in range(3)]", "draws == [(random.seed(7), random.random())[1], random.random(), random.random()]", json!(true)),
+        (
+            "del gone; a = None",
+            "['gone' in globals(), a, c['list']]",
+            json!([false, null, [1, 2]]),
+        ),
+        (
+            "import os; os.environ['NB_HERE'] = 'yes'; import random; random.seed(7)",
+            "os.environ['NB_HERE']",
+            json!("yes"),
+        ),
+        (
+            "draws = [random.random() for _ in range(3)]",
+            "draws == [(random.seed(7), random.random())[1], random.random(), random.random()]",
+            json!(true),
+        ),
     ];
     let mut hosts = Vec::new();
     for (number, (code, expression, expected)) in steps.into_iter().enumerate() {
@@ -39,9 +71,17 @@ async fn what_cannot_be_copied_is_named_and_pinned() {
     let cluster = Cluster::start().await;
     let kernel = cluster.kernel().await;
     let mut cells = kernel.open(Framing::V1).await;
-    let outcome = cells.run(&Execute::new("numbers = (n for n in range(5)); plain = 3; next(numbers)")).await;
+    let outcome = cells
+        .run(&Execute::new(
+            "numbers = (n for n in range(5)); plain = 3; next(numbers)",
+        ))
+        .await;
     assert!(outcome.is_ok(), "{:?}", outcome.reply);
-    assert!(outcome.stderr().contains("numbers"), "stderr names it: {:?}", outcome.stderr());
+    assert!(
+        outcome.stderr().contains("numbers"),
+        "stderr names it: {:?}",
+        outcome.stderr()
+    );
     let record = kernel.settled().await;
     let pinned: Vec<_> = record.pinned.iter().map(|variable| variable.name.as_str()).collect();
     assert_eq!(pinned, ["numbers"]);
@@ -62,11 +102,16 @@ async fn large_state_survives_too() {
     let cluster = Cluster::start().await;
     let kernel = cluster.kernel().await;
     let mut cells = kernel.open(Framing::V1).await;
-    cells.ok("import hashlib, random\nbig = bytearray(random.Random(1).randbytes(20_000_000))").await;
+    cells
+        .ok("import hashlib, random\nbig = bytearray(random.Random(1).randbytes(20_000_000))")
+        .await;
     let digest = cells.value("hashlib.sha256(big).hexdigest()").await;
     kernel.settled().await;
     kernel.handover(None).await;
-    assert_eq!(cells.value("[len(big), hashlib.sha256(big).hexdigest()]").await, json!([20_000_000, digest]));
+    assert_eq!(
+        cells.value("[len(big), hashlib.sha256(big).hexdigest()]").await,
+        json!([20_000_000, digest])
+    );
     cells.ok("big[5] ^= 0xff").await;
     kernel.settled().await;
     kernel.handover(None).await;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use nbos::client::Framing;
-use nbos_integration::{Cluster, Ended, Shape, holds, SHORT};
+use nbos_integration::{Cluster, Ended, SHORT, Shape, holds};
 use serde_json::{Value, json};
 
 #[track_caller]
@@ -16,7 +16,12 @@ fn answer(ended: &Ended) -> Value {
 /// Every path of a tree.
 fn paths(tree: &Value) -> Vec<String> {
     let below = tree["children"].as_array().into_iter().flatten().flat_map(paths);
-    tree["path"].as_str().map(str::to_owned).into_iter().chain(below).collect()
+    tree["path"]
+        .as_str()
+        .map(str::to_owned)
+        .into_iter()
+        .chain(below)
+        .collect()
 }
 
 #[tokio::test]
@@ -28,14 +33,23 @@ async fn the_cluster_can_be_looked_at_and_steered() {
 
     let tree = answer(&cluster.nbos(&["tree", "--json"]).await);
     for part in ["h1/", "h2/", "h3/", "gateway", &kernel.id] {
-        assert!(paths(&tree).iter().any(|path| path.contains(part)), "`{part}` is missing in {:?}", paths(&tree));
+        assert!(
+            paths(&tree).iter().any(|path| path.contains(part)),
+            "`{part}` is missing in {:?}",
+            paths(&tree)
+        );
     }
     let hosts = answer(&cluster.nbos(&["hosts", "--json"]).await);
     assert_eq!(hosts.as_array().map(Vec::len), Some(3));
     assert_eq!(hosts[0]["gpus"].as_array().map(Vec::len), Some(4));
     let kernels = answer(&cluster.nbos(&["kernels", "--json"]).await);
     assert_eq!(kernels[0]["id"], kernel.id);
-    for command in [["tree"].as_slice(), &["hosts"], &["kernels"], &["kernel", &kernel.id[..8]]] {
+    for command in [
+        ["tree"].as_slice(),
+        &["hosts"],
+        &["kernels"],
+        &["kernel", &kernel.id[..8]],
+    ] {
         let shown = cluster.nbos(command).await;
         assert_eq!(shown.code, Some(0), "{command:?}: {}", shown.stderr);
         assert!(shown.stdout.contains("h2"), "{command:?}: {}", shown.stdout);
@@ -45,7 +59,10 @@ async fn the_cluster_can_be_looked_at_and_steered() {
     let target = cluster.other_than(&[&executor]).name().to_owned();
     let handed = cluster.nbos(&["handover", &kernel.id[..8], "--to", &target]).await;
     assert_eq!(handed.code, Some(0), "{}", handed.stderr);
-    assert_eq!(answer(&cluster.nbos(&["kernel", &kernel.id, "--json"]).await)["executor"], json!(target));
+    assert_eq!(
+        answer(&cluster.nbos(&["kernel", &kernel.id, "--json"]).await)["executor"],
+        json!(target)
+    );
 }
 
 #[tokio::test]
@@ -74,10 +91,16 @@ async fn a_notebook_runs_to_its_end_or_to_its_first_error() {
     let cluster = Cluster::start().await;
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/many_cells.ipynb");
     let output = cluster.path("out.ipynb");
-    let ran = cluster.nbos(&["run", &example.to_string_lossy(), "-o", &output.to_string_lossy()]).await;
+    let ran = cluster
+        .nbos(&["run", &example.to_string_lossy(), "-o", &output.to_string_lossy()])
+        .await;
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let written: Value = serde_json::from_slice(&fs::read(&output).expect("the output")).expect("JSON");
-    let code_cells = written["cells"].as_array().into_iter().flatten().filter(|cell| cell["cell_type"] == "code");
+    let code_cells = written["cells"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|cell| cell["cell_type"] == "code");
     let counts: Vec<_> = code_cells.map(|cell| cell["execution_count"].as_u64()).collect();
     assert!(counts.len() > 50 && counts.iter().all(Option::is_some), "{counts:?}");
 
@@ -86,9 +109,16 @@ async fn a_notebook_runs_to_its_end_or_to_its_first_error() {
     fs::write(cluster.path("broken.ipynb"), broken.to_string()).expect("a notebook");
     let failed = cluster.nbos(&["run", "broken.ipynb"]).await;
     assert_eq!(failed.code, Some(1));
-    assert!(failed.stderr.contains("ValueError") && failed.stderr.contains("no good"), "{}", failed.stderr);
+    assert!(
+        failed.stderr.contains("ValueError") && failed.stderr.contains("no good"),
+        "{}",
+        failed.stderr
+    );
     let written = fs::read_to_string(cluster.path("broken.out.ipynb")).expect("written up to the error");
-    assert!(written.contains("fine\\n") && !written.contains("never\\n"), "{written}");
+    assert!(
+        written.contains("fine\\n") && !written.contains("never\\n"),
+        "{written}"
+    );
     let left = async || cluster.client().kernels().await.is_ok_and(|kernels| kernels.is_empty());
     holds("`run` deletes its kernels", SHORT, left).await;
 }

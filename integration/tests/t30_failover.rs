@@ -16,7 +16,10 @@ const RUNS: usize = 2;
 const NEXT_ANSWER: Duration = Duration::from_secs(2);
 
 fn runs() -> usize {
-    std::env::var("NBOS_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(RUNS)
+    std::env::var("NBOS_RUNS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(RUNS)
 }
 
 fn median(times: impl Iterator<Item = Duration>) -> Duration {
@@ -37,7 +40,10 @@ async fn two_hundred_cells_outlive_the_node_that_runs_them() {
     }
     let answered = median(seen.iter().map(|failover| failover.answered));
     let carried_on = median(seen.iter().map(|failover| failover.carried_on));
-    println!("median of {} runs: next answer after {answered:?}, next good cell after {carried_on:?}", seen.len());
+    println!(
+        "median of {} runs: next answer after {answered:?}, next good cell after {carried_on:?}",
+        seen.len()
+    );
     if seen.len() >= 10 {
         assert!(answered <= NEXT_ANSWER, "next answer after {answered:?} in the median");
     }
@@ -53,8 +59,15 @@ async fn a_cell_cut_in_mid_run_ends_with_executor_lost_and_leaves_the_state_befo
     let mut cells = kernel.open_at(&cluster.client_of(&gateway), Framing::Legacy).await;
 
     let cut = "x = 'after'; y.append(2)\nimport time\nprint('running', flush=True)\ntime.sleep(600)";
-    let content = json!({"code": cut, "silent": false, "store_history": true, "allow_stdin": false, "stop_on_error": true});
-    let request = nbos::client::Message::request(Channel::Shell, "execute_request", cells.connection.session(), None, content);
+    let content =
+        json!({"code": cut, "silent": false, "store_history": true, "allow_stdin": false, "stop_on_error": true});
+    let request = nbos::client::Message::request(
+        Channel::Shell,
+        "execute_request",
+        cells.connection.session(),
+        None,
+        content,
+    );
     cells.connection.send(&request).await.expect("sent");
     let (mut announced, mut reply) = (false, None);
     within("the cell is cut", LONG, async {
@@ -70,7 +83,10 @@ async fn a_cell_cut_in_mid_run_ends_with_executor_lost_and_leaves_the_state_befo
     })
     .await;
     let reply = reply.expect("the loop ends with one");
-    assert_eq!((&reply["status"], &reply["ename"]), (&json!("error"), &json!("ExecutorLost")));
+    assert_eq!(
+        (&reply["status"], &reply["ename"]),
+        (&json!("error"), &json!("ExecutorLost"))
+    );
     assert_eq!(cells.value("[x, y]").await, json!(["before", [1]]));
     assert_ne!(kernel.executor().await, executor);
     cluster.whole().await;
@@ -89,12 +105,21 @@ async fn losing_a_standby_or_a_gateway_is_not_noticed() {
     let running = tokio::spawn(async move { (notebook.run(&cell).await, notebook) });
     let old = standby.kill_9();
     let (outcome, mut notebook) = running.await.expect("the cell ends");
-    assert_eq!((outcome.is_ok(), outcome.stdout().as_str()), (true, "done\n"), "{:?}", outcome.reply);
+    assert_eq!(
+        (outcome.is_ok(), outcome.stdout().as_str()),
+        (true, "done\n"),
+        "{:?}",
+        outcome.reply
+    );
     assert_eq!(notebook.value("log").await, json!([1]));
     standby.restarted(old).await;
     cluster.whole().await;
     let standby = standby.name().to_owned();
     kernel.settled().await;
     kernel.handover(Some(&standby)).await;
-    assert_eq!(notebook.value("log").await, json!([1]), "the restarted replica has it too");
+    assert_eq!(
+        notebook.value("log").await,
+        json!([1]),
+        "the restarted replica has it too"
+    );
 }

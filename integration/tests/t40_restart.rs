@@ -12,7 +12,11 @@ async fn every_acknowledged_cell_is_back_after_everything_was_killed() {
     let mut seed = Seed::announced();
     let mut cluster = Cluster::start().await;
     let (first, second) = (cluster.kernel().await, cluster.kernel().await);
-    second.open(Framing::Legacy).await.ok("class Kept:\n    value = 7\nkept = Kept()").await;
+    second
+        .open(Framing::Legacy)
+        .await
+        .ok("class Kept:\n    value = 7\nkept = Kept()")
+        .await;
     let mut cells = first.open(Framing::V1).await;
     cells.ok("log = []").await;
     let mut ledger = Ledger::default();
@@ -32,7 +36,11 @@ async fn every_acknowledged_cell_is_back_after_everything_was_killed() {
     first.settled().await;
     cluster.kill_9_everything().await;
     cluster.up().await;
-    assert_eq!(first.notebook(cluster.client()).value("log[-1]").await, json!(1000), "a second time");
+    assert_eq!(
+        first.notebook(cluster.client()).value("log[-1]").await,
+        json!(1000),
+        "a second time"
+    );
     first.settled().await;
     second.settled().await;
 }
@@ -43,10 +51,12 @@ async fn kernels_are_created_once_while_the_control_leader_dies() {
     let cluster = Cluster::start().await;
     for victim in ["h1", "h2", "h3"] {
         let client = cluster.client_of(cluster.other_than(&[victim]).name());
-        let creating: Vec<_> = (0..2).map(|_| {
-            let client = client.clone();
-            tokio::spawn(async move { client.start_kernel(&StartOptions::default()).await })
-        }).collect();
+        let creating: Vec<_> = (0..2)
+            .map(|_| {
+                let client = client.clone();
+                tokio::spawn(async move { client.start_kernel(&StartOptions::default()).await })
+            })
+            .collect();
         // A moment of the creation, not a wait for it.
         tokio::time::sleep(seed.up_to(Duration::from_millis(30))).await;
         let old = cluster.node(victim).kill_9();
@@ -63,7 +73,12 @@ async fn kernels_are_created_once_while_the_control_leader_dies() {
                 let listed = client.cluster_kernels().await.unwrap_or_default();
                 listed.iter().map(|kernel| kernel.id.clone()).collect::<BTreeSet<_>>() == created && listed.len() == 2
             };
-            holds(&format!("node {} knows each kernel once", node.name()), LONG, as_created).await;
+            holds(
+                &format!("node {} knows each kernel once", node.name()),
+                LONG,
+                as_created,
+            )
+            .await;
         }
         for id in created {
             let kernel = nbos_integration::Kernel::new(cluster.client(), id);

@@ -28,7 +28,11 @@ async fn a_node_that_hangs_during_a_cell_loses_it_and_rejoins() {
     let (outcome, mut notebook) = running.await.expect("the cell ends");
     assert_eq!(outcome.error().expect("it is cut").ename, "ExecutorLost");
     notebook.ok(&format!("log.append('next')\n{}", trace.cell(20))).await;
-    assert!(since.elapsed() < MOVES_ON_WITHIN, "moved on after {:?}", since.elapsed());
+    assert!(
+        since.elapsed() < MOVES_ON_WITHIN,
+        "moved on after {:?}",
+        since.elapsed()
+    );
     println!("moved on after {:?}", since.elapsed());
     tokio::time::sleep(FROZEN_FOR.saturating_sub(since.elapsed())).await;
 
@@ -39,7 +43,11 @@ async fn a_node_that_hangs_during_a_cell_loses_it_and_rejoins() {
     let writers = trace.assert_no_overlap();
     assert!(writers >= 2, "the session moved: {writers}");
     within("the woken node has the session", LONG, kernel.handover(Some(&executor))).await;
-    assert_eq!(notebook.value("log").await, json!(["before", "next"]), "what it had done alone is discarded");
+    assert_eq!(
+        notebook.value("log").await,
+        json!(["before", "next"]),
+        "what it had done alone is discarded"
+    );
 }
 
 #[tokio::test]
@@ -54,7 +62,11 @@ async fn a_node_that_hangs_between_cells_is_passed_over() {
     let (frozen, since) = (cluster.node(&executor).freeze(), Instant::now());
     notebook.ok("log.append(3)").await;
     println!("the next cell ended after {:?}", since.elapsed());
-    assert!(since.elapsed() < MOVES_ON_WITHIN, "moved on after {:?}", since.elapsed());
+    assert!(
+        since.elapsed() < MOVES_ON_WITHIN,
+        "moved on after {:?}",
+        since.elapsed()
+    );
     tokio::time::sleep(FROZEN_FOR.saturating_sub(since.elapsed())).await;
     frozen.wake().await;
     notebook.ok("log.append(4)").await;

@@ -100,7 +100,10 @@ impl Boot<'_> {
             Some(listen) => Some(self.gateway(listen, &mesh, &control).await?),
             None => None,
         };
-        Ok(Rooms { gateway, health: groups.health() })
+        Ok(Rooms {
+            gateway,
+            health: groups.health(),
+        })
     }
 
     async fn mesh(&self) -> anyhow::Result<Mesh> {
@@ -114,7 +117,9 @@ impl Boot<'_> {
             local: NodeName::from(self.table.name.as_str()),
             listen: self.table.mesh,
             peers,
-            secret: nbos_mesh::Secret::new(format!("{}/{}", self.config.cluster.name, self.secrets.mesh.expose()).into_bytes()),
+            secret: nbos_mesh::Secret::new(
+                format!("{}/{}", self.config.cluster.name, self.secrets.mesh.expose()).into_bytes(),
+            ),
             options: self.config.mesh.clone(),
         };
         Ok(Mesh::start(options, self.tree, self.root).await?)
@@ -255,7 +260,11 @@ impl Boot<'_> {
 /// Returns when a write or sync of the log failed: after that only a new process may read it (a failed fsync may have dropped
 /// what it should have kept).
 async fn log_failed(mut health: tokio::sync::watch::Receiver<Health>) -> std::sync::Arc<str> {
-    match health.wait_for(|health| matches!(health, Health::Failed(_))).await.as_deref() {
+    match health
+        .wait_for(|health| matches!(health, Health::Failed(_)))
+        .await
+        .as_deref()
+    {
         Ok(Health::Failed(why)) => std::sync::Arc::clone(why),
         // The log went with its node.
         Ok(Health::Good | Health::Full) | Err(_) => std::future::pending().await,

@@ -84,10 +84,19 @@ impl Actor for Host {
         let running = Running::new();
         myself.send_interval(COLLECT_EVERY, || Message::CollectGarbage);
         let background = vec![watch_control(&around.control, myself), register(&around)];
-        Ok(State { around, running, background })
+        Ok(State {
+            around,
+            running,
+            background,
+        })
     }
 
-    async fn handle(&self, myself: ActorRef<Message>, message: Message, state: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        myself: ActorRef<Message>,
+        message: Message,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
         match message {
             Message::Reconcile => state.reconcile(&myself).await,
             Message::CollectGarbage => state.collect_garbage(),
@@ -130,7 +139,13 @@ impl State {
                     tracing::warn!(%error, %kernel, "replica not stopped in time");
                 }
                 let dropped = match GroupId::new(kernel.to_string()) {
-                    Ok(group) => self.around.surroundings.groups.destroy(&group, ReplicaId(replica)).await,
+                    Ok(group) => {
+                        self.around
+                            .surroundings
+                            .groups
+                            .destroy(&group, ReplicaId(replica))
+                            .await
+                    }
                     Err(error) => Err(error),
                 };
                 if let Err(error) = dropped {
@@ -189,7 +204,9 @@ impl State {
             let mut live = BTreeSet::new();
             for replica in replicas {
                 let Some(replica) = replica else { return };
-                let Some(blobs) = replica.blobs(INFO_WITHIN).await else { return };
+                let Some(blobs) = replica.blobs(INFO_WITHIN).await else {
+                    return;
+                };
                 live.extend(blobs);
             }
             match objects.retain(&live).await {
@@ -207,7 +224,10 @@ impl State {
         match codec::decode::<HostRequest>(&delivery.body) {
             Ok(HostRequest::Infos) => self.infos(responder),
             Ok(HostRequest::Host) => self.host_info(responder),
-            Err(error) => responder.send(Err(Fault::new("NB0607", format!("the request is not readable: {error}")))),
+            Err(error) => responder.send(Err(Fault::new(
+                "NB0607",
+                format!("the request is not readable: {error}"),
+            ))),
         }
     }
 
@@ -269,7 +289,10 @@ fn register(around: &Arguments) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         loop {
             let host = mesh.local().clone();
-            match control.register_host(host, mesh.incarnation().0, gpus, REGISTER_WITHIN).await {
+            match control
+                .register_host(host, mesh.incarnation().0, gpus, REGISTER_WITHIN)
+                .await
+            {
                 Ok(()) => return tracing::info!(gpus, "host registered"),
                 Err(error) => tracing::info!(%error, "host not registered yet"),
             }

@@ -46,7 +46,13 @@ pub async fn restart(mesh: &Mesh, node: &NodeName, path: String, within: Duratio
     }
 }
 
-async fn ask<Q: Serialize, A: DeserializeOwned>(mesh: &Mesh, node: &NodeName, path: &str, question: &Q, within: Duration) -> Result<A, Error> {
+async fn ask<Q: Serialize, A: DeserializeOwned>(
+    mesh: &Mesh,
+    node: &NodeName,
+    path: &str,
+    question: &Q,
+    within: Duration,
+) -> Result<A, Error> {
     let answer = mesh.call(node, path, to_bytes(question), within).await?;
     Ok(codec::decode(&answer)?)
 }

@@ -45,12 +45,21 @@ impl Actor for NodeActor {
     type State = State;
     type Arguments = (Mesh, Tree);
 
-    async fn pre_start(&self, myself: ActorRef<Message>, (mesh, tree): (Mesh, Tree)) -> Result<State, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Message>,
+        (mesh, tree): (Mesh, Tree),
+    ) -> Result<State, ActorProcessingErr> {
         mesh.register(NODE_PATH, myself.get_derived());
         Ok(State { mesh, tree })
     }
 
-    async fn handle(&self, _: ActorRef<Message>, message: Message, state: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        _: ActorRef<Message>,
+        message: Message,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
         let Message::Delivery(delivery) = message;
         let Some(responder) = delivery.reply else {
             return Ok(());
@@ -63,13 +72,22 @@ impl Actor for NodeActor {
                 tokio::spawn(async move {
                     let reply = match tokio::time::timeout(RESTART_WITHIN, tree.restart(&path)).await {
                         Ok(Ok(())) => NodeReply::Done,
-                        Ok(Err(error)) => NodeReply::Refused { code: error.code().to_owned(), message: error.to_string() },
-                        Err(_) => NodeReply::Refused { code: "NB0608".to_owned(), message: format!("{path} did not come up in time") },
+                        Ok(Err(error)) => NodeReply::Refused {
+                            code: error.code().to_owned(),
+                            message: error.to_string(),
+                        },
+                        Err(_) => NodeReply::Refused {
+                            code: "NB0608".to_owned(),
+                            message: format!("{path} did not come up in time"),
+                        },
                     };
                     responder.send(Ok(to_bytes(&reply)));
                 });
             }
-            Err(error) => responder.send(Err(Fault::new("NB0607", format!("the request is not readable: {error}")))),
+            Err(error) => responder.send(Err(Fault::new(
+                "NB0607",
+                format!("the request is not readable: {error}"),
+            ))),
         }
         Ok(())
     }

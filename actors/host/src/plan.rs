@@ -11,9 +11,15 @@ use nbos_scheduler::{ControlState, KernelRecord, Placement};
 pub(crate) enum Change {
     Start(Identity),
     /// Its replica was moved away or its kernel deleted: what it logged goes too.
-    Stop { kernel: KernelId, replica: u64 },
+    Stop {
+        kernel: KernelId,
+        replica: u64,
+    },
     /// Other replicas of the kernel moved.
-    Members { kernel: KernelId, members: Vec<Member> },
+    Members {
+        kernel: KernelId,
+        members: Vec<Member>,
+    },
 }
 
 /// What runs here: replica and members by kernel.
@@ -24,7 +30,10 @@ pub(crate) fn plan(state: &ControlState, host: &NodeName, running: &Running) -> 
     let mut changes = Vec::new();
     for (kernel, (replica, _)) in running {
         if placed_here(state.kernels.get(kernel), host) != Some(*replica) {
-            changes.push(Change::Stop { kernel: *kernel, replica: *replica });
+            changes.push(Change::Stop {
+                kernel: *kernel,
+                replica: *replica,
+            });
         }
     }
     for record in state.kernels.values() {
@@ -35,7 +44,10 @@ pub(crate) fn plan(state: &ControlState, host: &NodeName, running: &Running) -> 
         match running.get(&record.id) {
             Some((running, known)) if *running == replica => {
                 if *known != members {
-                    changes.push(Change::Members { kernel: record.id, members });
+                    changes.push(Change::Members {
+                        kernel: record.id,
+                        members,
+                    });
                 }
             }
             Some(_) | None => changes.push(Change::Start(Identity {
@@ -51,11 +63,21 @@ pub(crate) fn plan(state: &ControlState, host: &NodeName, running: &Running) -> 
 }
 
 fn placed_here(record: Option<&KernelRecord>, host: &NodeName) -> Option<u64> {
-    record?.replicas.iter().find(|placement| placement.host == *host).map(|placement| placement.replica)
+    record?
+        .replicas
+        .iter()
+        .find(|placement| placement.host == *host)
+        .map(|placement| placement.replica)
 }
 
 fn to_members(placements: &[Placement]) -> Vec<Member> {
-    placements.iter().map(|placement| Member { replica: placement.replica, host: placement.host.clone() }).collect()
+    placements
+        .iter()
+        .map(|placement| Member {
+            replica: placement.replica,
+            host: placement.host.clone(),
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -70,11 +92,20 @@ mod tests {
         let host = NodeName::from("h1");
         let mut state = ControlState::default();
         for name in ["h1", "h2", "h3"] {
-            state.apply(Command::RegisterHost { host: NodeName::from(name), incarnation: 1, gpus: 0 });
+            state.apply(Command::RegisterHost {
+                host: NodeName::from(name),
+                incarnation: 1,
+                gpus: 0,
+            });
         }
         let id = KernelId::random();
         let hosts = ["h2", "h1", "h3"].map(NodeName::from).to_vec();
-        state.apply(Command::CreateKernel { id, spec: KernelSpec::default(), hosts, at_us: 0 });
+        state.apply(Command::CreateKernel {
+            id,
+            spec: KernelSpec::default(),
+            hosts,
+            at_us: 0,
+        });
 
         let changes = plan(&state, &host, &Running::new());
         let [Change::Start(identity)] = changes.as_slice() else {
@@ -88,6 +119,9 @@ mod tests {
 
         state.apply(Command::DeleteKernel { id });
         let changes = plan(&state, &host, &running);
-        assert!(matches!(changes.as_slice(), [Change::Stop { kernel, replica: 2 }] if *kernel == id), "{changes:?}");
+        assert!(
+            matches!(changes.as_slice(), [Change::Stop { kernel, replica: 2 }] if *kernel == id),
+            "{changes:?}"
+        );
     }
 }

@@ -15,9 +15,9 @@ mod replica;
 mod state;
 pub mod time;
 
-pub use id::{CellSeq, Epoch, KernelId};
-pub use message::{HeaderFields, JupyterMessage};
 pub use child::{Guard, PythonOptions, run_guard};
 pub use core::Member;
+pub use id::{CellSeq, Epoch, KernelId};
+pub use message::{HeaderFields, JupyterMessage};
 pub use options::Options;
 pub use replica::{Identity, ReplicaHandle, Surroundings, spawn};

@@ -19,6 +19,10 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { env: BTreeMap::new(), working_dir: None, starts_at_once: 2 }
+        Self {
+            env: BTreeMap::new(),
+            working_dir: None,
+            starts_at_once: 2,
+        }
     }
 }

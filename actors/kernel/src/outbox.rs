@@ -43,7 +43,11 @@ impl Outbox {
         }
         self.epoch = epoch;
         for subscriber in self.subscribers.values_mut() {
-            let unsent: Vec<Kept> = subscriber.kept.drain(..).filter(|kept| kept.number > subscriber.sent).collect();
+            let unsent: Vec<Kept> = subscriber
+                .kept
+                .drain(..)
+                .filter(|kept| kept.number > subscriber.sent)
+                .collect();
             subscriber.last = 0;
             subscriber.sent = 0;
             subscriber.kept_bytes = 0;
@@ -61,9 +65,18 @@ impl Outbox {
         self.subscribers.values().map(|subscriber| subscriber.connections).sum()
     }
 
-    pub(crate) fn subscribe(&mut self, now: Micros, gateway: &NodeName, connections: Option<u32>, seen: Option<Cursor>) {
+    pub(crate) fn subscribe(
+        &mut self,
+        now: Micros,
+        gateway: &NodeName,
+        connections: Option<u32>,
+        seen: Option<Cursor>,
+    ) {
         let epoch = self.epoch;
-        let subscriber = self.subscribers.entry(gateway.clone()).or_insert_with(|| Subscriber::new(now));
+        let subscriber = self
+            .subscribers
+            .entry(gateway.clone())
+            .or_insert_with(|| Subscriber::new(now));
         subscriber.renewed = now;
         if let Some(connections) = connections {
             subscriber.connections = connections;
@@ -81,7 +94,8 @@ impl Outbox {
     /// Forgets gateways that have not renewed.
     pub(crate) fn expire(&mut self, now: Micros) {
         let lease = u64::try_from(SUBSCRIPTION_LEASE.as_micros()).unwrap_or(u64::MAX);
-        self.subscribers.retain(|_, subscriber| now.saturating_sub(subscriber.renewed) <= lease);
+        self.subscribers
+            .retain(|_, subscriber| now.saturating_sub(subscriber.renewed) <= lease);
     }
 
     pub(crate) fn publish(&mut self, body: &EventBody) {
@@ -91,7 +105,10 @@ impl Outbox {
     }
 
     pub(crate) fn publish_to(&mut self, now: Micros, gateway: &NodeName, body: EventBody) {
-        self.subscribers.entry(gateway.clone()).or_insert_with(|| Subscriber::new(now)).push(body);
+        self.subscribers
+            .entry(gateway.clone())
+            .or_insert_with(|| Subscriber::new(now))
+            .push(body);
     }
 
     pub(crate) fn has_subscribers(&self) -> bool {
@@ -112,11 +129,23 @@ impl Outbox {
         let first = subscriber.kept.front().map_or(subscriber.last + 1, |kept| kept.number);
         if first > next {
             let upto = first - 1;
-            return Some((Cursor { epoch: self.epoch, number: upto }, EventBody::Gap { upto }));
+            return Some((
+                Cursor {
+                    epoch: self.epoch,
+                    number: upto,
+                },
+                EventBody::Gap { upto },
+            ));
         }
         let index = usize::try_from(next - first).ok()?;
         let body = subscriber.kept.get(index)?.body.clone();
-        Some((Cursor { epoch: self.epoch, number: next }, body))
+        Some((
+            Cursor {
+                epoch: self.epoch,
+                number: next,
+            },
+            body,
+        ))
     }
 
     pub(crate) fn sent(&mut self, gateway: &NodeName, cursor: Cursor) {
@@ -128,13 +157,24 @@ impl Outbox {
 
 impl Subscriber {
     fn new(now: Micros) -> Self {
-        Self { connections: 0, renewed: now, last: 0, sent: 0, kept: VecDeque::new(), kept_bytes: 0 }
+        Self {
+            connections: 0,
+            renewed: now,
+            last: 0,
+            sent: 0,
+            kept: VecDeque::new(),
+            kept_bytes: 0,
+        }
     }
 
     fn push(&mut self, body: EventBody) {
         self.last += 1;
         let size = size_of_body(&body);
-        self.kept.push_back(Kept { number: self.last, size, body });
+        self.kept.push_back(Kept {
+            number: self.last,
+            size,
+            body,
+        });
         self.kept_bytes += size;
         while self.kept_bytes > KEPT_BYTES && self.kept.len() > 1 {
             if let Some(dropped) = self.kept.pop_front() {
@@ -157,7 +197,13 @@ mod tests {
     use crate::message::JupyterMessage;
 
     fn output(text: &str) -> EventBody {
-        EventBody::Iopub { cell: None, message: JupyterMessage { content: text.to_owned().into(), ..JupyterMessage::default() } }
+        EventBody::Iopub {
+            cell: None,
+            message: JupyterMessage {
+                content: text.to_owned().into(),
+                ..JupyterMessage::default()
+            },
+        }
     }
 
     fn drain(outbox: &mut Outbox, gateway: &NodeName) -> Vec<(u64, EventBody)> {
@@ -178,8 +224,19 @@ mod tests {
             outbox.publish(&output(text));
         }
         assert_eq!(drain(&mut outbox, &gateway).len(), 3);
-        outbox.subscribe(1, &gateway, Some(1), Some(Cursor { epoch: Epoch(0), number: 1 }));
-        let numbers: Vec<u64> = drain(&mut outbox, &gateway).into_iter().map(|(number, _)| number).collect();
+        outbox.subscribe(
+            1,
+            &gateway,
+            Some(1),
+            Some(Cursor {
+                epoch: Epoch(0),
+                number: 1,
+            }),
+        );
+        let numbers: Vec<u64> = drain(&mut outbox, &gateway)
+            .into_iter()
+            .map(|(number, _)| number)
+            .collect();
         assert_eq!(numbers, [2, 3]);
     }
 
@@ -193,7 +250,11 @@ mod tests {
             outbox.publish(&output(&megabyte));
         }
         let all = drain(&mut outbox, &gateway);
-        assert!(matches!(all[0].1, EventBody::Gap { upto } if upto == all[0].0), "a gap comes first: {:?}", all[0].0);
+        assert!(
+            matches!(all[0].1, EventBody::Gap { upto } if upto == all[0].0),
+            "a gap comes first: {:?}",
+            all[0].0
+        );
         assert_eq!(all.last().map(|(number, _)| *number), Some(10));
         assert_eq!(all.len() as u64, 1 + 10 - all[0].0, "nothing is missing after the gap");
     }

@@ -74,10 +74,18 @@ pub enum ReplicaRequest {
     /// A client's message. An `execute_request` becomes a cell; anything else goes to the executor's Python child untouched.
     /// Requests of one gateway are taken in the order they were sent. Sent again after a failure with the same `msg_id`, a cell is
     /// not run twice: its stored outputs and reply are sent again.
-    Submit { origin: Origin, channel: Channel, message: JupyterMessage },
+    Submit {
+        origin: Origin,
+        channel: Channel,
+        message: JupyterMessage,
+    },
     /// Asks for events. Renewed every [`SUBSCRIPTION_RENEWAL`]; doubles as the report of open connections. Events after `seen`
     /// that the replica still holds are sent again.
-    Subscribe { gateway: NodeName, connections: u32, seen: Option<Cursor> },
+    Subscribe {
+        gateway: NodeName,
+        connections: u32,
+        seen: Option<Cursor>,
+    },
     /// The gateway has no connection to this kernel any more.
     Unsubscribe { gateway: NodeName },
     /// Stops the running cell with `KeyboardInterrupt`.
@@ -95,16 +103,24 @@ pub enum ReplicaReply {
     /// `Submit`: queued at the executor, in memory. Keep the request until its reply arrives and submit it again if the executor is lost.
     Accepted,
     /// `Submit`, `Subscribe`, `Interrupt`, `Restart`: this replica is not the executor; try that host.
-    Redirect { executor: NodeName },
+    Redirect {
+        executor: NodeName,
+    },
     /// `Submit`: a bounded queue is full; try again shortly.
     Busy,
     /// `Subscribe`: subscribed to the executor; `status` is its current execution state.
-    Subscribed { epoch: Epoch, status: ExecutionState },
+    Subscribed {
+        epoch: Epoch,
+        status: ExecutionState,
+    },
     /// The request was carried out.
     Done,
     Info(Box<ReplicaInfo>),
     /// The request cannot be carried out; `code` is a stable `NB04xx`.
-    Refused { code: String, message: String },
+    Refused {
+        code: String,
+        message: String,
+    },
 }
 
 /// Jupyter's `execution_state`; front ends reject any other value.
@@ -144,9 +160,16 @@ pub struct KernelEvent {
 pub enum EventBody {
     /// An iopub message, for every client. `cell` numbers the messages of one cell from 1 in the order they were published; a gateway
     /// drops a message whose number it has already passed for that `msg_id` (a replay after fail-over).
-    Iopub { cell: Option<CellOutput>, message: JupyterMessage },
+    Iopub {
+        cell: Option<CellOutput>,
+        message: JupyterMessage,
+    },
     /// A shell or control reply, or an `input_request` (stdin), for the requester alone. An execute reply comes after its commit.
-    Reply { origin: Origin, channel: Channel, message: JupyterMessage },
+    Reply {
+        origin: Origin,
+        channel: Channel,
+        message: JupyterMessage,
+    },
     /// Events up to and including `upto` were dropped from the replay buffer: tell the clients that output was lost.
     Gap { upto: u64 },
 }

@@ -13,8 +13,8 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{Semaphore, watch};
 
 use crate::placement::{Candidate, place};
-use crate::repair::repair;
 use crate::protocol::{CONTROL_PATH, Reply, Request, WATCH_PATIENCE};
+use crate::repair::repair;
 use crate::state::{Command, ControlState, Outcome};
 use nbos_kernel::protocol::to_bytes;
 
@@ -56,10 +56,19 @@ impl Actor for Scheduler {
     async fn pre_start(&self, myself: ActorRef<Message>, around: Arguments) -> Result<State, ActorProcessingErr> {
         around.mesh.register(CONTROL_PATH, myself.get_derived());
         let repairs = tokio::spawn(around.clone().keep_replicas());
-        Ok(State { around, slots: Arc::new(Semaphore::new(MAX_AT_ONCE)), repairs })
+        Ok(State {
+            around,
+            slots: Arc::new(Semaphore::new(MAX_AT_ONCE)),
+            repairs,
+        })
     }
 
-    async fn handle(&self, _: ActorRef<Message>, message: Message, state: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        _: ActorRef<Message>,
+        message: Message,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
         let Message::Delivery(delivery) = message;
         let Some(responder) = delivery.reply else {
             return Ok(());
@@ -67,7 +76,10 @@ impl Actor for Scheduler {
         match codec::decode::<Request>(&delivery.body) {
             Ok(request) => state.serve(request, responder),
             Err(error) => {
-                let fault = Fault { code: "NB0606".to_owned(), message: format!("the request is not readable: {error}") };
+                let fault = Fault {
+                    code: "NB0606".to_owned(),
+                    message: format!("the request is not readable: {error}"),
+                };
                 responder.send(Err(fault));
             }
         }
@@ -106,7 +118,9 @@ impl State {
     fn serve(&self, request: Request, responder: Responder) {
         let around = self.around.clone();
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
-            let reply = Reply::TryAgain { why: "the scheduler is busy".to_owned() };
+            let reply = Reply::TryAgain {
+                why: "the scheduler is busy".to_owned(),
+            };
             return responder.send(Ok(to_bytes(&reply)));
         };
         tokio::spawn(async move {
@@ -133,19 +147,37 @@ impl Arguments {
                 "a kernel needs {} hosts with {} GPUs each; {} of {} hosts can take it now",
                 self.replicas,
                 spec.gpus,
-                candidates.iter().filter(|candidate| candidate.gpus >= spec.gpus).count(),
+                candidates
+                    .iter()
+                    .filter(|candidate| candidate.gpus >= spec.gpus)
+                    .count(),
                 state.hosts.len(),
             );
-            return Reply::Outcome(Outcome::Refused { code: "NB0602".to_owned(), message });
+            return Reply::Outcome(Outcome::Refused {
+                code: "NB0602".to_owned(),
+                message,
+            });
         };
-        let at_us = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_micros();
-        self.propose(Command::CreateKernel { id, spec, hosts, at_us: u64::try_from(at_us).unwrap_or(u64::MAX) }).await
+        let at_us = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_micros();
+        self.propose(Command::CreateKernel {
+            id,
+            spec,
+            hosts,
+            at_us: u64::try_from(at_us).unwrap_or(u64::MAX),
+        })
+        .await
     }
 
     /// Registered hosts that this node does not know to be gone. With too few of those, the others too: a host that restarts
     /// is back before the kernel needs it.
     fn candidates(&self, state: &ControlState) -> Vec<Candidate> {
-        let all = state.hosts.iter().map(|(host, record)| Candidate { host: host.clone(), gpus: record.gpus });
+        let all = state.hosts.iter().map(|(host, record)| Candidate {
+            host: host.clone(),
+            gpus: record.gpus,
+        });
         let (mut up, down): (Vec<Candidate>, Vec<Candidate>) = all.partition(|candidate| self.is_up(&candidate.host));
         let missing = self.replicas.saturating_sub(up.len());
         // A majority must be up, or the kernel could not start at all.
@@ -168,8 +200,11 @@ impl Arguments {
             if lost.is_empty() {
                 continue;
             }
-            let candidates: Vec<Candidate> =
-                self.candidates(&state).into_iter().filter(|candidate| self.is_up(&candidate.host)).collect();
+            let candidates: Vec<Candidate> = self
+                .candidates(&state)
+                .into_iter()
+                .filter(|candidate| self.is_up(&candidate.host))
+                .collect();
             for command in repair(&state, &lost, &candidates) {
                 tracing::info!(?command, "replica of a lost host gets a new home");
                 if let Reply::TryAgain { why } = self.propose(command).await {

@@ -27,14 +27,27 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(mesh: Mesh, control_nodes: Vec<NodeName>, view: tokio::sync::watch::Receiver<Arc<ControlState>>) -> Self {
+    pub(crate) fn new(
+        mesh: Mesh,
+        control_nodes: Vec<NodeName>,
+        view: tokio::sync::watch::Receiver<Arc<ControlState>>,
+    ) -> Self {
         let local = mesh.local().clone();
         let mut control_nodes = control_nodes;
         control_nodes.sort_by_key(|node| (*node != local, node.clone()));
-        Self { mesh, control_nodes, view }
+        Self {
+            mesh,
+            control_nodes,
+            view,
+        }
     }
 
-    pub(crate) async fn create_kernel(&self, id: KernelId, spec: KernelSpec, within: Duration) -> Result<KernelRecord, Error> {
+    pub(crate) async fn create_kernel(
+        &self,
+        id: KernelId,
+        spec: KernelSpec,
+        within: Duration,
+    ) -> Result<KernelRecord, Error> {
         let deadline = Instant::now() + within;
         match self.ask(&Request::Create { id, spec }, deadline).await? {
             Outcome::Kernel(record) => {
@@ -54,8 +67,15 @@ impl Client {
     pub(crate) async fn put_session(&self, session: SessionRecord, within: Duration) -> Result<(), Error> {
         let deadline = Instant::now() + within;
         let id = session.id.clone();
-        self.change(Command::PutSession { session: session.clone() }, deadline).await?;
-        self.seen(deadline, |state| state.sessions.get(&id) == Some(&session)).await
+        self.change(
+            Command::PutSession {
+                session: session.clone(),
+            },
+            deadline,
+        )
+        .await?;
+        self.seen(deadline, |state| state.sessions.get(&id) == Some(&session))
+            .await
     }
 
     pub(crate) async fn delete_session(&self, id: String, within: Duration) -> Result<(), Error> {
@@ -64,8 +84,22 @@ impl Client {
         self.seen(deadline, |state| !state.sessions.contains_key(&id)).await
     }
 
-    pub(crate) async fn register_host(&self, host: NodeName, incarnation: u64, gpus: u32, within: Duration) -> Result<(), Error> {
-        self.change(Command::RegisterHost { host, incarnation, gpus }, Instant::now() + within).await
+    pub(crate) async fn register_host(
+        &self,
+        host: NodeName,
+        incarnation: u64,
+        gpus: u32,
+        within: Duration,
+    ) -> Result<(), Error> {
+        self.change(
+            Command::RegisterHost {
+                host,
+                incarnation,
+                gpus,
+            },
+            Instant::now() + within,
+        )
+        .await
     }
 
     /// A newer state than `version`, from any control node; `None` when there is none at the moment.

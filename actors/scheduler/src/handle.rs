@@ -59,7 +59,13 @@ impl ControlHandle {
     }
 
     /// A host is there, with these devices; again after each start.
-    pub async fn register_host(&self, host: NodeName, incarnation: u64, gpus: u32, within: Duration) -> Result<(), Error> {
+    pub async fn register_host(
+        &self,
+        host: NodeName,
+        incarnation: u64,
+        gpus: u32,
+        within: Duration,
+    ) -> Result<(), Error> {
         self.client.register_host(host, incarnation, gpus, within).await
     }
 

@@ -18,7 +18,13 @@ impl ControlMachine {
     /// The receiver sees every state that this replica has applied.
     pub fn new() -> (Self, watch::Receiver<Arc<ControlState>>) {
         let (publish, view) = watch::channel(Arc::default());
-        (Self { state: ControlState::default(), publish }, view)
+        (
+            Self {
+                state: ControlState::default(),
+                publish,
+            },
+            view,
+        )
     }
 }
 
@@ -35,7 +41,10 @@ impl nbos_consensus::StateMachine for ControlMachine {
             }
             Err(error) => {
                 tracing::error!(%error, index, "control log entry is not readable");
-                Outcome::Refused { code: "NB0606".to_owned(), message: "the control command is not readable".to_owned() }
+                Outcome::Refused {
+                    code: "NB0606".to_owned(),
+                    message: "the control command is not readable".to_owned(),
+                }
             }
         };
         to_bytes(&outcome)

@@ -26,10 +26,20 @@ pub fn place(state: &ControlState, candidates: &[Candidate], replicas: usize, gp
     let mut ranked: Vec<&Candidate> = candidates.iter().filter(|candidate| candidate.gpus >= gpus).collect();
     ranked.sort_by_key(|candidate| {
         let host = &candidate.host;
-        (preferred.get(host).copied().unwrap_or(0), placed.get(host).copied().unwrap_or(0), host.clone())
+        (
+            preferred.get(host).copied().unwrap_or(0),
+            placed.get(host).copied().unwrap_or(0),
+            host.clone(),
+        )
     });
     ranked.dedup_by(|a, b| a.host == b.host);
-    (ranked.len() >= replicas).then(|| ranked.into_iter().take(replicas).map(|candidate| candidate.host.clone()).collect())
+    (ranked.len() >= replicas).then(|| {
+        ranked
+            .into_iter()
+            .take(replicas)
+            .map(|candidate| candidate.host.clone())
+            .collect()
+    })
 }
 
 #[cfg(test)]
@@ -45,10 +55,18 @@ mod tests {
 
     fn cluster(hosts: usize) -> (ControlState, Vec<Candidate>) {
         let mut state = ControlState::default();
-        let candidates: Vec<Candidate> =
-            (0..hosts).map(|number| Candidate { host: NodeName::from(format!("h{number}")), gpus: 4 }).collect();
+        let candidates: Vec<Candidate> = (0..hosts)
+            .map(|number| Candidate {
+                host: NodeName::from(format!("h{number}")),
+                gpus: 4,
+            })
+            .collect();
         for candidate in &candidates {
-            state.apply(Command::RegisterHost { host: candidate.host.clone(), incarnation: 1, gpus: candidate.gpus });
+            state.apply(Command::RegisterHost {
+                host: candidate.host.clone(),
+                incarnation: 1,
+                gpus: candidate.gpus,
+            });
         }
         (state, candidates)
     }

@@ -31,5 +31,7 @@ pub(crate) enum Reply {
     State(Arc<ControlState>),
     Same,
     /// The group has no leader at the moment.
-    TryAgain { why: String },
+    TryAgain {
+        why: String,
+    },
 }

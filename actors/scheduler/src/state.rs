@@ -62,13 +62,32 @@ pub struct SessionRecord {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    RegisterHost { host: NodeName, incarnation: u64, gpus: u32 },
-    CreateKernel { id: KernelId, spec: KernelSpec, hosts: Vec<NodeName>, at_us: u64 },
-    DeleteKernel { id: KernelId },
+    RegisterHost {
+        host: NodeName,
+        incarnation: u64,
+        gpus: u32,
+    },
+    CreateKernel {
+        id: KernelId,
+        spec: KernelSpec,
+        hosts: Vec<NodeName>,
+        at_us: u64,
+    },
+    DeleteKernel {
+        id: KernelId,
+    },
     /// Names `host` as the new home of a lost replica; the replica there joins the group under a fresh id.
-    ReplaceReplica { kernel: KernelId, lost: u64, host: NodeName },
-    PutSession { session: SessionRecord },
-    DeleteSession { id: String },
+    ReplaceReplica {
+        kernel: KernelId,
+        lost: u64,
+        host: NodeName,
+    },
+    PutSession {
+        session: SessionRecord,
+    },
+    DeleteSession {
+        id: String,
+    },
 }
 
 /// What a command did. A repeated command answers as the first one did.
@@ -85,7 +104,11 @@ impl ControlState {
         let before = self.version;
         self.version = before + 1;
         let outcome = match command {
-            Command::RegisterHost { host, incarnation, gpus } => self.register_host(host, incarnation, gpus),
+            Command::RegisterHost {
+                host,
+                incarnation,
+                gpus,
+            } => self.register_host(host, incarnation, gpus),
             Command::CreateKernel { id, spec, hosts, at_us } => self.create_kernel(id, spec, hosts, at_us),
             Command::DeleteKernel { id } => self.delete_kernel(id),
             Command::ReplaceReplica { kernel, lost, host } => self.replace_replica(kernel, lost, host),
@@ -95,7 +118,10 @@ impl ControlState {
         if matches!(outcome, Outcome::Refused { .. }) {
             self.version = before;
         }
-        debug_assert!(self.replicas_on_distinct_hosts(), "invariant 1: replicas of a kernel are on distinct hosts");
+        debug_assert!(
+            self.replicas_on_distinct_hosts(),
+            "invariant 1: replicas of a kernel are on distinct hosts"
+        );
         outcome
     }
 
@@ -136,10 +162,19 @@ impl ControlState {
             .into_iter()
             .map(|host| {
                 self.next_replica += 1;
-                Placement { replica: self.next_replica, host }
+                Placement {
+                    replica: self.next_replica,
+                    host,
+                }
             })
             .collect();
-        let record = KernelRecord { id, spec, founders: replicas.clone(), replicas, created_us: at_us };
+        let record = KernelRecord {
+            id,
+            spec,
+            founders: replicas.clone(),
+            replicas,
+            created_us: at_us,
+        };
         self.kernels.insert(id, record.clone());
         Outcome::Kernel(record)
     }
@@ -159,14 +194,24 @@ impl ControlState {
         let Some(record) = self.kernels.get_mut(&kernel) else {
             return refused("NB0603", format!("kernel {kernel} does not exist"));
         };
-        if record.replicas.iter().any(|placement| placement.host == host && placement.replica != lost) {
-            return refused("NB0602", format!("host {host} already has a replica of kernel {kernel}"));
+        if record
+            .replicas
+            .iter()
+            .any(|placement| placement.host == host && placement.replica != lost)
+        {
+            return refused(
+                "NB0602",
+                format!("host {host} already has a replica of kernel {kernel}"),
+            );
         }
         let Some(slot) = record.replicas.iter_mut().find(|placement| placement.replica == lost) else {
             return refused("NB0604", format!("kernel {kernel} has no replica {lost}"));
         };
         self.next_replica += 1;
-        *slot = Placement { replica: self.next_replica, host };
+        *slot = Placement {
+            replica: self.next_replica,
+            host,
+        };
         Outcome::Kernel(record.clone())
     }
 
@@ -187,5 +232,8 @@ impl ControlState {
 }
 
 fn refused(code: &str, message: String) -> Outcome {
-    Outcome::Refused { code: code.to_owned(), message }
+    Outcome::Refused {
+        code: code.to_owned(),
+        message,
+    }
 }

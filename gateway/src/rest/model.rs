@@ -56,11 +56,17 @@ pub(super) fn kernel_record(record: &KernelRecord, infos: &[ReplicaInfo]) -> Val
     })
 }
 
-/// The replica to believe: the newest epoch, in it the executor, ties by replica id.
+/// The replica to believe: the newest epoch, in it the executor, before the first cell the one whose Python is up; ties by
+/// order of preference, which is that of replica ids.
 fn leading(infos: &[ReplicaInfo]) -> Option<&ReplicaInfo> {
-    infos
-        .iter()
-        .max_by_key(|info| (info.epoch, info.role == Role::Executor, info.replica))
+    infos.iter().max_by_key(|info| {
+        (
+            info.epoch,
+            info.role == Role::Executor,
+            info.pid.is_some(),
+            std::cmp::Reverse(info.replica),
+        )
+    })
 }
 
 fn state(leading: Option<&ReplicaInfo>) -> ExecutionState {

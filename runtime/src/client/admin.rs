@@ -89,7 +89,7 @@ pub struct Replica {
     pub pid: Option<u32>,
     /// Log entries it has applied.
     #[serde(default)]
-    pub applied: u64,
+    pub applied: Option<u64>,
 }
 
 /// A variable that lives on one replica only.

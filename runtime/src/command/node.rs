@@ -14,7 +14,7 @@ use crate::state_dir::StateDir;
 use crate::stop::Stop;
 
 /// Ours in full; libraries only when something is wrong. ractor_cluster writes whole messages at debug level.
-const NODE_LOG: &str = "info,openraft=warn,ractor=warn,ractor_cluster=warn,actix_server=warn,fjall=warn,lsm_tree=warn";
+const NODE_LOG: &str = "info,openraft=error,ractor=warn,ractor_cluster=warn,actix_server=warn,fjall=warn,lsm_tree=warn";
 /// A process that was killed lets go of its lock at once; one that is ending may need some seconds.
 const LOCK_WITHIN: Duration = Duration::from_secs(10);
 /// A node that is asked to end gets this long; `nbos up` kills it after 10 s.

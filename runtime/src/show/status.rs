@@ -67,7 +67,9 @@ pub(crate) fn kernel(kernel: &Kernel) -> String {
             replica.role.clone(),
             plain(&replica.replica_id),
             replica.pid.map_or_else(|| "unloaded".into(), |pid| pid.to_string()),
-            replica.applied.to_string(),
+            replica
+                .applied
+                .map_or_else(|| "-".to_owned(), |applied| applied.to_string()),
         ]
     });
     text.push_str(&table(

@@ -48,7 +48,13 @@ impl ConnectionFile {
         let mut options = fs::OpenOptions::new();
         let file = options.write(true).create_new(true).mode(0o600).open(&path)?;
         serde_json::to_writer(file, &content)?;
-        Ok(Self { side: dir.join("side"), log: dir.join("log"), path, dir, key })
+        Ok(Self {
+            side: dir.join("side"),
+            log: dir.join("log"),
+            path,
+            dir,
+            key,
+        })
     }
 
     pub(super) fn endpoint(&self, port: Port) -> String {

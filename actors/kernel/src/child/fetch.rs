@@ -10,7 +10,11 @@ use crate::state::{Group, Payload};
 const FETCH_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// The bytes of each group, from the log or from this host's store or a peer's.
-pub(crate) async fn resolve_groups(groups: &[Group], objects: &Objects, peers: &[NodeName]) -> Result<Vec<Bytes>, nbos_objects::Error> {
+pub(crate) async fn resolve_groups(
+    groups: &[Group],
+    objects: &Objects,
+    peers: &[NodeName],
+) -> Result<Vec<Bytes>, nbos_objects::Error> {
     let mut payloads = Vec::with_capacity(groups.len());
     for group in groups {
         payloads.push(match &group.payload {

@@ -45,7 +45,10 @@ impl Guard {
             // A guard must outlive a signal to the node's group.
             .process_group(0)
             .spawn()?;
-        let mut pipe = child.stdin.take().ok_or_else(|| std::io::Error::other("the guard has no input"))?;
+        let mut pipe = child
+            .stdin
+            .take()
+            .ok_or_else(|| std::io::Error::other("the guard has no input"))?;
         let (orders, mut inbox) = mpsc::channel::<String>(MAX_ORDERS);
         let lost = CancellationToken::new();
         let told = lost.clone();
@@ -108,7 +111,11 @@ pub fn run_guard<R: Read + AsFd>(mut input: R) -> std::io::Result<()> {
     let mut last_word = Instant::now();
     loop {
         let wait = PollTimeout::try_from(SILENCE.saturating_sub(last_word.elapsed())).unwrap_or(PollTimeout::ZERO);
-        let wait = if watched.armed.is_empty() { PollTimeout::NONE } else { wait };
+        let wait = if watched.armed.is_empty() {
+            PollTimeout::NONE
+        } else {
+            wait
+        };
         let ready = poll(&mut [PollFd::new(input.as_fd(), PollFlags::POLLIN)], wait)?;
         if ready == 0 {
             watched.kill_armed();
@@ -139,7 +146,11 @@ impl Watched {
     fn obey(&mut self, line: &str) {
         let mut words = line.split(' ');
         let order = words.next().unwrap_or_default();
-        let Some(pid) = words.next().and_then(|word| word.parse::<i32>().ok()).filter(|pid| *pid > 1) else {
+        let Some(pid) = words
+            .next()
+            .and_then(|word| word.parse::<i32>().ok())
+            .filter(|pid| *pid > 1)
+        else {
             return;
         };
         match order {

@@ -9,8 +9,8 @@ mod process;
 mod side;
 mod wire;
 
-pub use guard::{Guard, run_guard};
 pub(crate) use fetch::resolve_groups;
+pub use guard::{Guard, run_guard};
 pub(crate) use process::{Application, ChildHandle, Flow, Incarnation, Sink, Start, spawn};
 
 use std::path::PathBuf;

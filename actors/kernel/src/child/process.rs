@@ -17,11 +17,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use zeromq::{DealerSocket, Socket, SocketOptions, SocketRecv, SocketSend, SubSocket};
 
+use super::PythonOptions;
 use super::connection::{ConnectionFile, Port};
 use super::guard::{Guard, kill_group};
 use super::side::{self, Frame, GroupHeader, Order};
 use super::wire::Signer;
-use super::PythonOptions;
 use crate::core::ChildEvent;
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, Pinned};
@@ -138,15 +138,27 @@ pub(crate) fn spawn(start: Start, sink: Sink) -> ChildHandle {
     let (side, side_inbox) = mpsc::channel(1);
     let killed = CancellationToken::new();
     let pid = Arc::new(std::sync::OnceLock::new());
-    let handle =
-        ChildHandle { incarnation: start.incarnation, shell, control, stdin, side, killed: killed.clone(), pid: Arc::clone(&pid) };
+    let handle = ChildHandle {
+        incarnation: start.incarnation,
+        shell,
+        control,
+        stdin,
+        side,
+        killed: killed.clone(),
+        pid: Arc::clone(&pid),
+    };
     let life = Life {
         flow: Arc::new(Semaphore::new(FLOW_BYTES)),
         sink,
         incarnation: start.incarnation,
         killed,
         pid,
-        inboxes: Inboxes { shell: shell_inbox, control: control_inbox, stdin: stdin_inbox, side: side_inbox },
+        inboxes: Inboxes {
+            shell: shell_inbox,
+            control: control_inbox,
+            stdin: stdin_inbox,
+            side: side_inbox,
+        },
     };
     tokio::spawn(life.live(start));
     handle
@@ -188,18 +200,37 @@ impl Outlet {
     async fn put(&self, event: ChildEvent, bytes: usize) {
         let share = u32::try_from(bytes.clamp(256, FLOW_BYTES)).unwrap_or(u32::MAX);
         let permit = Arc::clone(&self.flow).acquire_many_owned(share).await.ok();
-        (self.sink)(Flow { incarnation: self.incarnation, event, permit });
+        (self.sink)(Flow {
+            incarnation: self.incarnation,
+            event,
+            permit,
+        });
     }
 }
 
 impl Life {
     async fn live(self, start: Start) {
-        let Self { flow, sink, incarnation, killed, pid, inboxes } = self;
-        let outlet = Outlet { flow, sink, incarnation };
+        let Self {
+            flow,
+            sink,
+            incarnation,
+            killed,
+            pid,
+            inboxes,
+        } = self;
+        let outlet = Outlet {
+            flow,
+            sink,
+            incarnation,
+        };
         let why = match run(start, &outlet, &killed, &pid, inboxes).await {
             Ok(why) | Err(why) => why,
         };
-        (outlet.sink)(Flow { incarnation, event: ChildEvent::Exited { why }, permit: None });
+        (outlet.sink)(Flow {
+            incarnation,
+            event: ChildEvent::Exited { why },
+            permit: None,
+        });
     }
 }
 
@@ -215,8 +246,10 @@ async fn run(
         slot = Arc::clone(&start.starts).acquire_owned() => slot.map_err(|_| "the host is stopping".to_owned())?,
         () = killed.cancelled() => return Err("it was ended before it started".to_owned()),
     };
-    let files = ConnectionFile::create(&start.python.socket_dir).map_err(|error| format!("its socket directory cannot be made: {error}"))?;
-    let listener = UnixListener::bind(&files.side).map_err(|error| format!("its side socket cannot be made: {error}"))?;
+    let files = ConnectionFile::create(&start.python.socket_dir)
+        .map_err(|error| format!("its socket directory cannot be made: {error}"))?;
+    let listener =
+        UnixListener::bind(&files.side).map_err(|error| format!("its side socket cannot be made: {error}"))?;
     let mut process = launch(&start, &files)?;
     let process_id = process.id().ok_or_else(|| "it ended at once".to_owned())?;
     let group = i32::try_from(process_id).map_err(|_| "its process id is out of range".to_owned())?;
@@ -260,7 +293,9 @@ fn launch(start: &Start, files: &ConnectionFile) -> Result<tokio::process::Child
         .mode(0o600)
         .open(&files.log)
         .map_err(|error| format!("its log cannot be opened: {error}"))?;
-    let log_again = log.try_clone().map_err(|error| format!("its log cannot be opened: {error}"))?;
+    let log_again = log
+        .try_clone()
+        .map_err(|error| format!("its log cannot be opened: {error}"))?;
     let mut command = tokio::process::Command::new(&start.python.interpreter);
     command
         .args(["-m", "nbos_kernel", "-f"])
@@ -268,7 +303,10 @@ fn launch(start: &Start, files: &ConnectionFile) -> Result<tokio::process::Child
         .arg("--side")
         .arg(&files.side)
         .envs(&start.env)
-        .env("PYTHONPATH", python_path(&start.python.shim_path, start.env.get("PYTHONPATH")))
+        .env(
+            "PYTHONPATH",
+            python_path(&start.python.shim_path, start.env.get("PYTHONPATH")),
+        )
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(log_again)
@@ -277,11 +315,15 @@ fn launch(start: &Start, files: &ConnectionFile) -> Result<tokio::process::Child
     if let Some(cwd) = start.cwd.as_ref().filter(|cwd| cwd.is_dir()) {
         command.current_dir(cwd);
     }
-    command.spawn().map_err(|error| format!("{} cannot be started: {error}", start.python.interpreter.display()))
+    command
+        .spawn()
+        .map_err(|error| format!("{} cannot be started: {error}", start.python.interpreter.display()))
 }
 
 fn python_path(shim: &std::path::Path, users: Option<&String>) -> std::ffi::OsString {
-    let inherited = users.map(std::ffi::OsString::from).or_else(|| std::env::var_os("PYTHONPATH"));
+    let inherited = users
+        .map(std::ffi::OsString::from)
+        .or_else(|| std::env::var_os("PYTHONPATH"));
     let mut path = shim.as_os_str().to_owned();
     if let Some(inherited) = inherited.filter(|inherited| !inherited.is_empty()) {
         path.push(":");
@@ -307,14 +349,22 @@ async fn connect(listener: &UnixListener, files: &ConnectionFile) -> Result<(Uni
         stdin: dealer(files, Port::Stdin, &identity).await?,
         iopub: SubSocket::new(),
     };
-    sockets.iopub.connect(&files.endpoint(Port::Iopub)).await.map_err(|error| broken(&error))?;
+    sockets
+        .iopub
+        .connect(&files.endpoint(Port::Iopub))
+        .await
+        .map_err(|error| broken(&error))?;
     sockets.iopub.subscribe("").await.map_err(|error| broken(&error))?;
     let (mut answered, mut heard, mut asked) = (0_u32, false, 0_u32);
     while !heard || answered < asked {
         if !heard {
             asked += 1;
             let message = nudge(asked);
-            sockets.shell.send(signer.encode(&message)).await.map_err(|error| broken(&error))?;
+            sockets
+                .shell
+                .send(signer.encode(&message))
+                .await
+                .map_err(|error| broken(&error))?;
         }
         let pause = tokio::time::sleep(NUDGE_EVERY);
         tokio::pin!(pause);
@@ -348,10 +398,15 @@ fn nudge(number: u32) -> JupyterMessage {
 
 async fn dealer(files: &ConnectionFile, port: Port, identity: &str) -> Result<DealerSocket, String> {
     let mut options = SocketOptions::default();
-    let identity = identity.parse().map_err(|error| format!("a socket identity is not valid: {error}"))?;
+    let identity = identity
+        .parse()
+        .map_err(|error| format!("a socket identity is not valid: {error}"))?;
     options.peer_identity(identity);
     let mut socket = DealerSocket::with_options(options);
-    socket.connect(&files.endpoint(port)).await.map_err(|error| format!("its sockets cannot be used: {error}"))?;
+    socket
+        .connect(&files.endpoint(port))
+        .await
+        .map_err(|error| format!("its sockets cannot be used: {error}"))?;
     Ok(socket)
 }
 
@@ -432,13 +487,31 @@ async fn pump_side(read: tokio::net::unix::OwnedReadHalf, outlet: Outlet) -> Str
 
 async fn pump_orders(mut write: tokio::net::unix::OwnedWriteHalf, mut inbox: mpsc::Receiver<Application>) -> String {
     while let Some(application) = inbox.recv().await {
-        let Application { id, groups, payloads, deleted, pinned, execution_count } = application;
+        let Application {
+            id,
+            groups,
+            payloads,
+            deleted,
+            pinned,
+            execution_count,
+        } = application;
         let headers = groups
             .into_iter()
             .zip(&payloads)
-            .map(|(group, payload)| GroupHeader { key: group.key, names: group.names, rank: group.rank, size: payload.len() as u64 })
+            .map(|(group, payload)| GroupHeader {
+                key: group.key,
+                names: group.names,
+                rank: group.rank,
+                size: payload.len() as u64,
+            })
             .collect();
-        let order = Order::Apply { id, groups: headers, deleted: &deleted, pinned: &pinned, execution_count };
+        let order = Order::Apply {
+            id,
+            groups: headers,
+            deleted: &deleted,
+            pinned: &pinned,
+            execution_count,
+        };
         if let Err(error) = side::write(&mut write, &order, &payloads).await {
             return format!("its side channel broke: {error}");
         }

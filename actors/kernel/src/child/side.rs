@@ -62,7 +62,13 @@ struct Failed {
 #[derive(Debug, Serialize)]
 #[serde(tag = "t", rename_all = "lowercase")]
 pub(super) enum Order<'a> {
-    Apply { id: u64, groups: Vec<GroupHeader>, deleted: &'a [String], pinned: &'a [Pinned], execution_count: u64 },
+    Apply {
+        id: u64,
+        groups: Vec<GroupHeader>,
+        deleted: &'a [String],
+        pinned: &'a [Pinned],
+        execution_count: u64,
+    },
 }
 
 #[derive(Debug)]
@@ -77,27 +83,53 @@ pub(super) async fn read<R: AsyncRead + Unpin>(from: &mut R) -> Result<Frame, Er
     let header_len = from.read_u32_le().await?;
     let body_len = from.read_u64_le().await?;
     if header_len > MAX_HEADER || body_len > MAX_BODY {
-        return Err(Error::TooLarge { header: header_len, body: body_len });
+        return Err(Error::TooLarge {
+            header: header_len,
+            body: body_len,
+        });
     }
     let header = read_exactly(from, u64::from(header_len)).await?;
     let mut body = read_exactly(from, body_len).await?;
     match serde_json::from_slice(&header)? {
         Header::Hello {} => Ok(Frame::Hello),
-        Header::Delta { msg_id, groups, deleted, pinned, execution_count } => {
+        Header::Delta {
+            msg_id,
+            groups,
+            deleted,
+            pinned,
+            execution_count,
+        } => {
             let groups = groups
                 .into_iter()
                 .map(|group| {
-                    let size = usize::try_from(group.size).ok().filter(|size| *size <= body.len()).ok_or(Error::Sizes)?;
-                    Ok(RawGroup { key: group.key, names: group.names, rank: group.rank, payload: body.split_to(size) })
+                    let size = usize::try_from(group.size)
+                        .ok()
+                        .filter(|size| *size <= body.len())
+                        .ok_or(Error::Sizes)?;
+                    Ok(RawGroup {
+                        key: group.key,
+                        names: group.names,
+                        rank: group.rank,
+                        payload: body.split_to(size),
+                    })
                 })
                 .collect::<Result<Vec<_>, Error>>()?;
             if !body.is_empty() {
                 return Err(Error::Sizes);
             }
-            Ok(Frame::Delta(RawDelta { msg_id, groups, deleted, pinned, execution_count }))
+            Ok(Frame::Delta(RawDelta {
+                msg_id,
+                groups,
+                deleted,
+                pinned,
+                execution_count,
+            }))
         }
         Header::Applied { id, failed } => {
-            let failed = failed.into_iter().map(|failed| format!("{}: {}", failed.key, failed.why)).collect();
+            let failed = failed
+                .into_iter()
+                .map(|failed| format!("{}: {}", failed.key, failed.why))
+                .collect();
             Ok(Frame::Applied { id, failed })
         }
         Header::Pong {} => Ok(Frame::Pong),
@@ -109,7 +141,10 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(to: &mut W, order: &Order<'_>, 
     let body_len: u64 = bodies.iter().map(|body| body.len() as u64).sum();
     let header_len = u32::try_from(header.len()).unwrap_or(u32::MAX);
     if header_len > MAX_HEADER || body_len > MAX_BODY {
-        return Err(Error::TooLarge { header: header_len, body: body_len });
+        return Err(Error::TooLarge {
+            header: header_len,
+            body: body_len,
+        });
     }
     to.write_u32_le(header_len).await?;
     to.write_u64_le(body_len).await?;
@@ -159,8 +194,17 @@ mod tests {
     #[tokio::test]
     async fn refuses_what_does_not_add_up() {
         let header = r#"{"t":"delta","msg_id":"m","groups":[{"key":"k","names":[],"rank":3,"size":9}],"deleted":[],"pinned":[],"execution_count":4}"#;
-        assert!(matches!(read(&mut frame(header, b"xyz").as_slice()).await, Err(Error::Sizes)));
-        assert!(matches!(read(&mut frame("{}", b"").as_slice()).await, Err(Error::Header(_))));
-        assert!(matches!(read(&mut [255_u8; 12].as_slice()).await, Err(Error::TooLarge { .. })));
+        assert!(matches!(
+            read(&mut frame(header, b"xyz").as_slice()).await,
+            Err(Error::Sizes)
+        ));
+        assert!(matches!(
+            read(&mut frame("{}", b"").as_slice()).await,
+            Err(Error::Header(_))
+        ));
+        assert!(matches!(
+            read(&mut [255_u8; 12].as_slice()).await,
+            Err(Error::TooLarge { .. })
+        ));
     }
 }

@@ -35,7 +35,12 @@ impl Signer {
         let signature = hex(&self.digest(message).finalize().into_bytes());
         let mut zmq = ZmqMessage::from(Bytes::from_static(DELIMITER));
         zmq.push_back(Bytes::from(signature));
-        for part in [&message.header, &message.parent_header, &message.metadata, &message.content] {
+        for part in [
+            &message.header,
+            &message.parent_header,
+            &message.metadata,
+            &message.content,
+        ] {
             zmq.push_back(part.clone());
         }
         for buffer in &message.buffers {
@@ -45,7 +50,10 @@ impl Signer {
     }
 
     pub(super) fn decode(&self, zmq: ZmqMessage) -> Result<JupyterMessage, Error> {
-        let mut parts = zmq.into_vecdeque().into_iter().skip_while(|part| part.as_ref() != DELIMITER);
+        let mut parts = zmq
+            .into_vecdeque()
+            .into_iter()
+            .skip_while(|part| part.as_ref() != DELIMITER);
         parts.next().ok_or(Error::NoDelimiter)?;
         let parts: Vec<Bytes> = parts.collect();
         let [signature, header, parent_header, metadata, content, buffers @ ..] = parts.as_slice() else {
@@ -59,13 +67,20 @@ impl Signer {
             buffers: buffers.to_vec(),
         };
         let claimed = unhex(signature).ok_or(Error::WrongSignature)?;
-        self.digest(&message).verify_slice(&claimed).map_err(|_| Error::WrongSignature)?;
+        self.digest(&message)
+            .verify_slice(&claimed)
+            .map_err(|_| Error::WrongSignature)?;
         Ok(message)
     }
 
     fn digest(&self, message: &JupyterMessage) -> Hmac<Sha256> {
         let mut mac = self.mac.clone();
-        for part in [&message.header, &message.parent_header, &message.metadata, &message.content] {
+        for part in [
+            &message.header,
+            &message.parent_header,
+            &message.metadata,
+            &message.content,
+        ] {
             mac.update(part);
         }
         mac
@@ -78,7 +93,10 @@ fn hex(bytes: &[u8]) -> String {
 
 fn unhex(text: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(text).ok().filter(|text| text.len() % 2 == 0)?;
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
+        .collect()
 }
 
 #[cfg(test)]

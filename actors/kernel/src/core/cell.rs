@@ -2,12 +2,11 @@
 
 use serde_json::Value;
 
-use super::child::complete_pinned;
-use super::{Action, ChildCommand, Core, Micros, RawDelta, Recipients};
+use super::{Action, ChildCommand, Core, Micros, RawDelta};
 use crate::id::CellSeq;
 use crate::message::JupyterMessage;
-use crate::protocol::{CellOutput, Channel, EventBody, ExecutionState, Origin};
-use crate::state::{AbortReason, Applied, CellAborted, CellFinished, CellStarted, Command, Delta, Group, NumberedOutput, Payload};
+use crate::protocol::{Channel, Origin};
+use crate::state::{Applied, CellStarted, Command, Group, NumberedOutput};
 
 /// Cells waiting at one executor. A front end's "run all" sends a few hundred at most.
 pub(super) const MAX_QUEUED_CELLS: usize = 1_000;
@@ -17,12 +16,6 @@ pub(super) const MAX_QUEUED_BYTES: usize = 64 << 20;
 
 /// Outputs of one cell that are committed with it; later ones reach live clients only.
 const KEPT_OUTPUT_BYTES: usize = 1 << 20;
-
-/// A group above this goes to the object store, so that log entries stay small enough to replicate between heartbeats.
-const INLINE_GROUP_BYTES: usize = 64 << 10;
-
-/// All groups of one cell inline at most.
-const INLINE_DELTA_BYTES: usize = 512 << 10;
 
 /// The shim reports the change of state before it replies; a reply without it for this long means that the shim is broken.
 const DELTA_DEADLINE_US: Micros = 10_000_000;
@@ -42,43 +35,49 @@ pub(super) enum Phase {
     /// `CellStarted` is on its way.
     Starting,
     /// Ours to run, as soon as the child holds the state before it.
-    Ready { seq: CellSeq },
-    Running { seq: CellSeq },
-    Storing { seq: CellSeq },
+    Ready {
+        seq: CellSeq,
+    },
+    Running {
+        seq: CellSeq,
+    },
+    Storing {
+        seq: CellSeq,
+    },
     /// `CellFinished` or `CellAborted` is on its way.
-    Committing { seq: CellSeq },
+    Committing {
+        seq: CellSeq,
+    },
 }
 
 pub(super) struct Cell {
     pub(super) msg_id: String,
-    message: JupyterMessage,
+    pub(super) message: JupyterMessage,
     pub(super) origins: Vec<Origin>,
-    gpus: u32,
-    devices: Vec<String>,
+    pub(super) gpus: u32,
     pub(super) phase: Phase,
-    phase_since: Micros,
-    outputs: Vec<NumberedOutput>,
-    output_bytes: usize,
-    next_number: u64,
+    pub(super) phase_since: Micros,
+    pub(super) outputs: Vec<NumberedOutput>,
+    pub(super) output_bytes: usize,
+    pub(super) next_number: u64,
     pub(super) reply: Option<JupyterMessage>,
     pub(super) idle: Option<JupyterMessage>,
-    delta: Option<RawDelta>,
+    pub(super) delta: Option<RawDelta>,
     /// An interrupt arrived before the code ran.
     pub(super) interrupt_at_start: bool,
     /// The right to run was lost.
-    fenced: bool,
+    pub(super) fenced: bool,
     /// Which process ran it: a later one does not hold its effect.
-    ran_in: u64,
+    pub(super) ran_in: u64,
 }
 
 impl Cell {
-    fn new(queued: Queued, gpus: u32, now: Micros) -> Self {
+    pub(super) fn new(queued: Queued, gpus: u32, now: Micros) -> Self {
         Self {
             msg_id: queued.msg_id,
             message: queued.message,
             origins: queued.origins,
             gpus,
-            devices: Vec::new(),
             phase: Phase::Starting,
             phase_since: now,
             outputs: Vec::new(),
@@ -98,7 +97,10 @@ impl Cell {
         self.next_number += 1;
         self.output_bytes += message.size();
         if self.output_bytes <= KEPT_OUTPUT_BYTES {
-            self.outputs.push(NumberedOutput { number: self.next_number, message: message.clone() });
+            self.outputs.push(NumberedOutput {
+                number: self.next_number,
+                message: message.clone(),
+            });
         }
         self.next_number
     }
@@ -114,22 +116,27 @@ impl Core {
         };
         match cell.phase {
             Phase::Ready { seq } if self.child_is_current_before(seq) && self.run_after <= self.now => self.run(seq),
-            Phase::Running { seq } if cell.reply.is_some() && cell.idle.is_some() && cell.delta.is_some() => self.finish(seq),
-            Phase::Leasing | Phase::Starting | Phase::Ready { .. } | Phase::Running { .. } | Phase::Storing { .. } | Phase::Committing { .. } => {}
+            Phase::Running { seq } if cell.reply.is_some() && cell.idle.is_some() && cell.delta.is_some() => {
+                self.finish(seq)
+            }
+            Phase::Leasing
+            | Phase::Starting
+            | Phase::Ready { .. }
+            | Phase::Running { .. }
+            | Phase::Storing { .. }
+            | Phase::Committing { .. } => {}
         }
         self.fail_queue_without_child();
     }
 
-    pub(super) fn leased(&mut self, msg_id: &str, result: Result<Vec<String>, String>) {
-        let waiting = self.cell.as_ref().is_some_and(|cell| cell.msg_id == msg_id && matches!(cell.phase, Phase::Leasing));
+    pub(super) fn leased(&mut self, msg_id: &str, result: Result<(), String>) {
+        let waiting = self
+            .cell
+            .as_ref()
+            .is_some_and(|cell| cell.msg_id == msg_id && matches!(cell.phase, Phase::Leasing));
         match result {
-            Ok(devices) if waiting => {
-                if let Some(cell) = self.cell.as_mut() {
-                    cell.devices = devices;
-                }
-                self.propose_start();
-            }
-            Ok(_) => self.actions.push(Action::ReleaseLease),
+            Ok(()) if waiting => self.propose_start(),
+            Ok(()) => self.actions.push(Action::ReleaseLease),
             Err(why) if waiting => self.refuse_cell("NoGpus", &why),
             Err(_) => {}
         }
@@ -146,7 +153,8 @@ impl Core {
     }
 
     pub(super) fn stored(&mut self, seq: CellSeq, groups: Result<Vec<Group>, String>) {
-        if !matches!(self.cell.as_ref().map(|cell| &cell.phase), Some(Phase::Storing { seq: storing }) if *storing == seq) {
+        if !matches!(self.cell.as_ref().map(|cell| &cell.phase), Some(Phase::Storing { seq: storing }) if *storing == seq)
+        {
             return;
         }
         match groups {
@@ -181,7 +189,10 @@ impl Core {
     /// Another replica is the executor now: what runs here is void, what waits here is sent again by its gateway.
     pub(super) fn lost_executor_role(&mut self) {
         if let Some(cell) = self.cell.take() {
-            if matches!(cell.phase, Phase::Running { .. } | Phase::Storing { .. } | Phase::Committing { .. }) {
+            if matches!(
+                cell.phase,
+                Phase::Running { .. } | Phase::Storing { .. } | Phase::Committing { .. }
+            ) {
                 self.kill_child();
             }
             if cell.gpus > 0 {
@@ -196,19 +207,6 @@ impl Core {
         self.queue_bytes = 0;
     }
 
-    /// The session was restarted under a cell: whoever sent it learns that it has no effect.
-    pub(super) fn void_cell(&mut self, cell: &Cell) {
-        if cell.gpus > 0 {
-            self.actions.push(Action::ReleaseLease);
-        }
-        let header = cell.message.header.clone();
-        let content = serde_json::json!({"status": "aborted", "execution_count": self.state.execution_count()});
-        let reply = JupyterMessage::build(&self.header("execute_reply"), header.clone(), &content);
-        let idle = self.status_message(ExecutionState::Idle, header);
-        self.answer_cell(cell, &reply, None);
-        self.publish(EventBody::Iopub { cell: None, message: idle });
-    }
-
     /// The right to run is gone (no quorum heard from for too long, or the lease of its GPUs over): end what runs.
     pub(super) fn fence(&mut self) {
         let Some(cell) = self.cell.as_mut() else {
@@ -221,61 +219,15 @@ impl Core {
         }
     }
 
-    /// The process that ran the cell is gone.
-    pub(super) fn cell_lost_child(&mut self) {
-        let Some(cell) = &self.cell else {
-            return;
-        };
-        let seq = match cell.phase {
-            Phase::Running { seq } | Phase::Storing { seq } => seq,
-            Phase::Ready { seq } if self.child_failure().is_some() => seq,
-            Phase::Leasing | Phase::Starting | Phase::Ready { .. } | Phase::Committing { .. } => return,
-        };
-        let reason = if cell.fenced { AbortReason::ExecutorLost } else { AbortReason::KernelDied };
-        let header = cell.message.header.clone();
-        let next_number = cell.next_number;
-        let gpus = cell.gpus;
-        let epoch = self.state.epoch();
-        let command = self.abort_command(seq, epoch, header, reason, next_number);
-        if let Some(cell) = self.cell.as_mut() {
-            cell.phase = Phase::Committing { seq };
-            cell.phase_since = self.now;
-        }
-        if gpus > 0 {
-            self.actions.push(Action::ReleaseLease);
-        }
-        self.propose(command);
-    }
-
-    pub(super) fn abort_command(
-        &mut self,
-        seq: CellSeq,
-        epoch: crate::id::Epoch,
-        header: bytes::Bytes,
-        reason: AbortReason,
-        last_number: u64,
-    ) -> Command {
-        let evalue = format!("{}: {}", reason.code(), reason.explanation());
-        let error = self.error_output(header.clone(), reason.ename(), &evalue);
-        let idle = self.status_message(ExecutionState::Idle, header.clone());
-        // A successor does not know how far the lost executor's numbers went: these are beyond any.
-        let first = if last_number > 0 { last_number + 1 } else { u64::MAX - 1 };
-        Command::CellAborted(CellAborted {
-            seq,
-            epoch,
-            executor: self.me,
-            reason,
-            reply: self.error_reply(header, reason.ename(), &evalue),
-            outputs: vec![NumberedOutput { number: first, message: error }, NumberedOutput { number: first + 1, message: idle }],
-        })
-    }
-
     pub(super) fn check_cell_deadline(&mut self) {
         let Some(cell) = &self.cell else {
             return;
         };
         let waited = self.now.saturating_sub(cell.phase_since);
-        let shim_broken = matches!(cell.phase, Phase::Running { .. }) && cell.idle.is_some() && cell.delta.is_none() && waited > DELTA_DEADLINE_US;
+        let shim_broken = matches!(cell.phase, Phase::Running { .. })
+            && cell.idle.is_some()
+            && cell.delta.is_none()
+            && waited > DELTA_DEADLINE_US;
         if shim_broken {
             self.actions.push(Action::Child(ChildCommand::Kill));
             self.child_exited_for("the shim did not report the cell's change of state");
@@ -285,7 +237,7 @@ impl Core {
     }
 
     /// The child was ended on purpose: treat it as if it had died.
-    fn child_exited_for(&mut self, why: &str) {
+    pub(super) fn child_exited_for(&mut self, why: &str) {
         self.child_event(super::ChildEvent::Exited { why: why.to_owned() });
     }
 
@@ -311,7 +263,10 @@ impl Core {
         let mut cell = Cell::new(queued, gpus, self.now);
         if gpus > 0 {
             cell.phase = Phase::Leasing;
-            self.actions.push(Action::Lease { msg_id: cell.msg_id.clone(), gpus });
+            self.actions.push(Action::Lease {
+                msg_id: cell.msg_id.clone(),
+                gpus,
+            });
             self.cell = Some(cell);
         } else {
             self.cell = Some(cell);
@@ -320,7 +275,11 @@ impl Core {
     }
 
     fn propose_start(&mut self) {
-        let epoch = if self.state.executor().is_none() { self.state.epoch().next() } else { self.state.epoch() };
+        let epoch = if self.state.executor().is_none() {
+            self.state.epoch().next()
+        } else {
+            self.state.epoch()
+        };
         let Some(cell) = self.cell.as_mut() else {
             return;
         };
@@ -345,146 +304,22 @@ impl Core {
         cell.ran_in = self.children;
         self.last_activity = self.now;
         let message = cell.message.clone();
-        self.actions.push(Action::Child(ChildCommand::Send { channel: Channel::Shell, message }));
+        self.actions.push(Action::Child(ChildCommand::Send {
+            channel: Channel::Shell,
+            message,
+        }));
     }
 
-    fn finish(&mut self, seq: CellSeq) {
-        let Some(cell) = self.cell.as_mut() else {
-            return;
-        };
-        let raw = cell.delta.as_mut().map(|delta| std::mem::take(&mut delta.groups)).unwrap_or_default();
-        let total: usize = raw.iter().map(|group| group.payload.len()).sum();
-        let all_inline = total <= INLINE_DELTA_BYTES && raw.iter().all(|group| group.payload.len() <= INLINE_GROUP_BYTES);
-        if all_inline {
-            let groups = raw
-                .into_iter()
-                .map(|group| Group { key: group.key, names: group.names, rank: group.rank, payload: Payload::Inline(group.payload) })
-                .collect();
-            return self.propose_finish(seq, groups);
-        }
-        cell.phase = Phase::Storing { seq };
-        cell.phase_since = self.now;
-        self.actions.push(Action::Store { seq, groups: raw });
-    }
-
-    fn propose_finish(&mut self, seq: CellSeq, groups: Vec<Group>) {
-        let epoch = self.state.epoch();
-        let Some(cell) = self.cell.as_mut() else {
-            return;
-        };
-        let (Some(reply), Some(idle), Some(delta)) = (cell.reply.clone(), cell.idle.clone(), cell.delta.take()) else {
-            return;
-        };
-        // The final idle is the cell's last output.
-        cell.next_number += 1;
-        cell.outputs.push(NumberedOutput { number: cell.next_number, message: idle });
-        cell.phase = Phase::Committing { seq };
-        cell.phase_since = self.now;
-        let outputs = std::mem::take(&mut cell.outputs);
-        let pinned = complete_pinned(delta.pinned, self.state.pinned(), self.host.as_str(), delta.execution_count);
-        let delta = Delta { groups, deleted: delta.deleted, pinned, execution_count: delta.execution_count };
-        self.propose(Command::CellFinished(Box::new(CellFinished { seq, epoch, reply, outputs, delta })));
-    }
-
-    fn cell_finished(&mut self, finished: &CellFinished, seq: CellSeq) {
-        let Some(cell) = self.take_cell(seq) else {
-            return;
-        };
-        if cell.ran_in == self.children {
-            self.child_ran(seq);
-        }
-        self.answer_cell(&cell, &finished.reply, finished.outputs.last());
-        if stops_queue(&cell.message, &finished.reply) {
-            self.abort_queue();
-        }
-    }
-
-    fn cell_aborted(&mut self, aborted: &CellAborted, seq: CellSeq) {
-        let Some(cell) = self.take_cell(seq) else {
-            return;
-        };
-        if cell.ran_in == self.children {
-            // It holds what the cell did before it was cut.
-            self.kill_child();
-        }
-        for output in &aborted.outputs {
-            let place = CellOutput { msg_id: cell.msg_id.clone(), number: output.number };
-            self.publish(EventBody::Iopub { cell: Some(place), message: output.message.clone() });
-        }
-        self.answer_cell(&cell, &aborted.reply, None);
-        if stops_queue(&cell.message, &aborted.reply) {
-            self.abort_queue();
-        }
-    }
-
-    fn proposed(&self, started: &CellStarted) -> bool {
+    pub(super) fn proposed(&self, started: &CellStarted) -> bool {
         started.executor == self.me
-    }
-
-    /// The cell at this position has its outcome. If it was still running here, what the child holds is not that outcome.
-    fn take_cell(&mut self, seq: CellSeq) -> Option<Cell> {
-        let cell = self.cell.take_if(|cell| match cell.phase {
-            Phase::Ready { seq: at } | Phase::Running { seq: at } | Phase::Storing { seq: at } | Phase::Committing { seq: at } => at == seq,
-            Phase::Leasing | Phase::Starting => false,
-        })?;
-        if matches!(cell.phase, Phase::Running { .. } | Phase::Storing { .. }) {
-            self.kill_child();
-        }
-        Some(cell)
-    }
-
-    fn answer_cell(&mut self, cell: &Cell, reply: &JupyterMessage, idle: Option<&NumberedOutput>) {
-        for origin in &cell.origins {
-            let to = Recipients::One(origin.gateway.clone());
-            let body = EventBody::Reply { origin: origin.clone(), channel: Channel::Shell, message: reply.clone() };
-            self.actions.push(Action::Publish { to, body });
-        }
-        if let Some(idle) = idle {
-            let place = CellOutput { msg_id: cell.msg_id.clone(), number: idle.number };
-            self.publish(EventBody::Iopub { cell: Some(place), message: idle.message.clone() });
-        }
-    }
-
-    /// A cell failed: those that were sent with it are answered `aborted`, as a local kernel does.
-    pub(super) fn abort_queue(&mut self) {
-        self.queue_bytes = 0;
-        for queued in std::mem::take(&mut self.queue) {
-            let parent = queued.message.header;
-            let content = serde_json::json!({"status": "aborted", "execution_count": self.state.execution_count()});
-            let busy = self.status_message(ExecutionState::Busy, parent.clone());
-            let header = self.header("execute_reply");
-            let reply = JupyterMessage::build(&header, parent.clone(), &content);
-            let idle = self.status_message(ExecutionState::Idle, parent);
-            self.publish(EventBody::Iopub { cell: None, message: busy });
-            for origin in queued.origins {
-                let to = Recipients::One(origin.gateway.clone());
-                let body = EventBody::Reply { origin, channel: Channel::Shell, message: reply.clone() };
-                self.actions.push(Action::Publish { to, body });
-            }
-            self.publish(EventBody::Iopub { cell: None, message: idle });
-        }
-    }
-
-    /// Ends a cell that never started, with an error.
-    pub(super) fn refuse_cell(&mut self, ename: &str, evalue: &str) {
-        let Some(cell) = self.cell.take() else {
-            return;
-        };
-        let header = cell.message.header.clone();
-        let error = self.error_output(header.clone(), ename, evalue);
-        let idle = self.status_message(ExecutionState::Idle, header.clone());
-        let reply = self.error_reply(header, ename, evalue);
-        self.publish(EventBody::Iopub { cell: None, message: error });
-        self.answer_cell(&cell, &reply, None);
-        self.publish(EventBody::Iopub { cell: None, message: idle });
-        if stops_queue(&cell.message, &reply) {
-            self.abort_queue();
-        }
     }
 
     /// The cell had its outcome already: whoever sent it again gets that.
     fn drop_cell_if(&mut self, msg_id: &str, seq: CellSeq) {
-        let Some(cell) = self.cell.take_if(|cell| cell.msg_id == msg_id && matches!(cell.phase, Phase::Starting)) else {
+        let Some(cell) = self
+            .cell
+            .take_if(|cell| cell.msg_id == msg_id && matches!(cell.phase, Phase::Starting))
+        else {
             return;
         };
         if cell.gpus > 0 {
@@ -504,7 +339,11 @@ impl Core {
             self.actions.push(Action::ReleaseLease);
         }
         self.queue_bytes += cell.message.size();
-        self.queue.push_front(Queued { msg_id: cell.msg_id, message: cell.message, origins: cell.origins });
+        self.queue.push_front(Queued {
+            msg_id: cell.msg_id,
+            message: cell.message,
+            origins: cell.origins,
+        });
     }
 
     /// No Python process can be had on this host: say so instead of waiting for ever.
@@ -529,12 +368,9 @@ impl Core {
 /// GPUs a request asks for itself: `{"nbos": {"gpus": n}}` in its metadata.
 fn gpus_of(message: &JupyterMessage) -> Option<u32> {
     let metadata: Value = serde_json::from_slice(&message.metadata).ok()?;
-    metadata.get("nbos")?.get("gpus")?.as_u64().and_then(|gpus| u32::try_from(gpus).ok())
-}
-
-/// A failed cell stops those behind it, unless its request said otherwise (`stop_on_error`, true by default).
-fn stops_queue(request: &JupyterMessage, reply: &JupyterMessage) -> bool {
-    let field = |bytes: &[u8], name: &str| -> Option<Value> { serde_json::from_slice::<Value>(bytes).ok()?.get(name).cloned() };
-    let failed = field(&reply.content, "status").is_some_and(|status| status != "ok");
-    failed && field(&request.content, "stop_on_error").and_then(|stop| stop.as_bool()).unwrap_or(true)
+    metadata
+        .get("nbos")?
+        .get("gpus")?
+        .as_u64()
+        .and_then(|gpus| u32::try_from(gpus).ok())
 }

@@ -28,10 +28,21 @@ const APPLY_DEADLINE_US: Micros = 120_000_000;
 pub(super) enum Child {
     Off,
     /// Died or failed to start; the next start is due at `at`.
-    Pausing { at: Micros, failures: u32, why: String },
-    Starting { since: Micros, failures: u32 },
+    Pausing {
+        at: Micros,
+        failures: u32,
+        why: String,
+    },
+    Starting {
+        since: Micros,
+        failures: u32,
+    },
     /// Serves requests. `holds` is the last cell whose effect it has; a fresh one holds cell 0 of the empty session.
-    Live { pid: u32, holds: CellSeq, applying: Option<Applying> },
+    Live {
+        pid: u32,
+        holds: CellSeq,
+        applying: Option<Applying>,
+    },
 }
 
 pub(super) struct Applying {
@@ -55,7 +66,8 @@ impl RecentDelta {
     }
 
     fn size(&self) -> u64 {
-        self.delta().map_or(0, |delta| delta.groups.iter().map(|group| group.payload.len()).sum())
+        self.delta()
+            .map_or(0, |delta| delta.groups.iter().map(|group| group.payload.len()).sum())
     }
 }
 
@@ -96,7 +108,10 @@ impl Core {
             Child::Starting { .. } | Child::Live { .. } => return,
         };
         self.children += 1;
-        self.child = Child::Starting { since: self.now, failures };
+        self.child = Child::Starting {
+            since: self.now,
+            failures,
+        };
         self.actions.push(Action::Child(ChildCommand::Start));
     }
 
@@ -111,7 +126,9 @@ impl Core {
     /// The child is up and holds the state of the last cell.
     pub(super) fn child_is_current(&self) -> bool {
         match &self.child {
-            Child::Live { holds, applying: None, .. } => *holds == self.state.cells(),
+            Child::Live {
+                holds, applying: None, ..
+            } => *holds == self.state.cells(),
             Child::Live { .. } | Child::Off | Child::Pausing { .. } | Child::Starting { .. } => false,
         }
     }
@@ -146,8 +163,12 @@ impl Core {
     pub(super) fn sync_child(&mut self) {
         match &self.child {
             Child::Off if self.acting_here() => self.start_child(),
-            Child::Pausing { at, failures, .. } if *at <= self.now && *failures < MAX_FAILED_STARTS => self.start_child(),
-            Child::Live { holds, applying: None, .. } if *holds < self.state.cells() && !self.child_runs_cell() => {
+            Child::Pausing { at, failures, .. } if *at <= self.now && *failures < MAX_FAILED_STARTS => {
+                self.start_child()
+            }
+            Child::Live {
+                holds, applying: None, ..
+            } if *holds < self.state.cells() && !self.child_runs_cell() => {
                 let holds = *holds;
                 self.apply_after(holds);
             }
@@ -160,10 +181,15 @@ impl Core {
         let (Applied::Finished { seq } | Applied::Aborted { seq }) = applied else {
             return;
         };
-        let recent = RecentDelta { seq, command: Arc::clone(command) };
+        let recent = RecentDelta {
+            seq,
+            command: Arc::clone(command),
+        };
         self.recent_bytes += recent.size();
         self.recent.push_back(recent);
-        while self.recent_bytes > RECENT_BYTES || self.recent.front().is_some_and(|oldest| self.everyone_has(oldest.seq)) {
+        while self.recent_bytes > RECENT_BYTES
+            || self.recent.front().is_some_and(|oldest| self.everyone_has(oldest.seq))
+        {
             match self.recent.pop_front() {
                 Some(dropped) => self.recent_bytes -= dropped.size(),
                 None => break,
@@ -192,10 +218,13 @@ impl Core {
 
     pub(super) fn check_deadlines(&mut self) {
         let hung = match &self.child {
-            Child::Starting { since, .. } => (self.now > since + START_DEADLINE_US).then_some("it did not come up in time"),
-            Child::Live { applying: Some(applying), .. } => {
-                (self.now > applying.since + APPLY_DEADLINE_US).then_some("it did not apply a change in time")
+            Child::Starting { since, .. } => {
+                (self.now > since + START_DEADLINE_US).then_some("it did not come up in time")
             }
+            Child::Live {
+                applying: Some(applying),
+                ..
+            } => (self.now > applying.since + APPLY_DEADLINE_US).then_some("it did not apply a change in time"),
             Child::Live { .. } | Child::Off | Child::Pausing { .. } => None,
         };
         if let Some(why) = hung {
@@ -207,7 +236,9 @@ impl Core {
 
     fn everyone_has(&self, seq: CellSeq) -> bool {
         match &self.child {
-            Child::Live { holds, applying: None, .. } => seq <= *holds,
+            Child::Live {
+                holds, applying: None, ..
+            } => seq <= *holds,
             // A fresh child starts from the manifest, which has it.
             Child::Off | Child::Pausing { .. } => true,
             Child::Starting { .. } | Child::Live { .. } => false,
@@ -215,12 +246,21 @@ impl Core {
     }
 
     fn child_runs_cell(&self) -> bool {
-        self.cell.as_ref().is_some_and(|cell| matches!(cell.phase, Phase::Running { .. } | Phase::Storing { .. } | Phase::Committing { .. }))
+        self.cell.as_ref().is_some_and(|cell| {
+            matches!(
+                cell.phase,
+                Phase::Running { .. } | Phase::Storing { .. } | Phase::Committing { .. }
+            )
+        })
     }
 
     fn child_ready(&mut self, pid: u32) {
         if matches!(self.child, Child::Starting { .. }) {
-            self.child = Child::Live { pid, holds: CellSeq(0), applying: None };
+            self.child = Child::Live {
+                pid,
+                holds: CellSeq(0),
+                applying: None,
+            };
         }
     }
 
@@ -229,7 +269,12 @@ impl Core {
         let mut upto = self.state.cells();
         let delta = if holds == CellSeq(0) {
             let groups = self.state.manifest().in_order().into_iter().cloned().collect();
-            Delta { groups, deleted: Vec::new(), pinned: self.state.pinned().to_vec(), execution_count: self.state.execution_count() }
+            Delta {
+                groups,
+                deleted: Vec::new(),
+                pinned: self.state.pinned().to_vec(),
+                execution_count: self.state.execution_count(),
+            }
         } else if let Some(next) = self.recent.iter().find(|recent| recent.seq == wanted) {
             upto = wanted;
             match next.delta() {
@@ -270,7 +315,11 @@ impl Core {
     fn apply_failed(&mut self, id: u64) {
         if matches!(&self.child, Child::Live { applying: Some(applying), .. } if applying.id == id) {
             self.actions.push(Action::Child(ChildCommand::Kill));
-            self.child = Child::Pausing { at: self.now + RESTART_PAUSE_US, failures: 0, why: "a part of the state could not be fetched".to_owned() };
+            self.child = Child::Pausing {
+                at: self.now + RESTART_PAUSE_US,
+                failures: 0,
+                why: "a part of the state could not be fetched".to_owned(),
+            };
         }
     }
 
@@ -282,11 +331,19 @@ impl Core {
             Child::Off | Child::Pausing { .. } => return,
         };
         let pause = RESTART_PAUSE_US * Micros::from(failures);
-        self.child = Child::Pausing { at: self.now + pause, failures, why };
+        self.child = Child::Pausing {
+            at: self.now + pause,
+            failures,
+            why,
+        };
         self.backlog.clear();
         self.cell_lost_child();
         if self.acting_here() {
-            let state = if failures >= MAX_FAILED_STARTS { ExecutionState::Dead } else { ExecutionState::Restarting };
+            let state = if failures >= MAX_FAILED_STARTS {
+                ExecutionState::Dead
+            } else {
+                ExecutionState::Restarting
+            };
             self.publish_status(state);
         }
     }
@@ -296,7 +353,8 @@ impl Core {
             return;
         }
         while let Some((channel, message)) = self.backlog.pop_front() {
-            self.actions.push(Action::Child(ChildCommand::Send { channel, message }));
+            self.actions
+                .push(Action::Child(ChildCommand::Send { channel, message }));
         }
     }
 
@@ -320,20 +378,26 @@ pub(super) fn complete_pinned(
 ) -> Vec<Pinned> {
     let known: BTreeMap<&str, &Pinned> = before.iter().map(|pinned| (pinned.name.as_str(), pinned)).collect();
     raw.into_iter()
-        .map(|pinned| match (pinned.home, pinned.cell, known.get(pinned.name.as_str())) {
-            (Some(home), Some(cell), _) => {
-                Pinned { name: pinned.name, type_name: pinned.type_name, why: pinned.why, home, cell }
-            }
-            // Pinned here before and still here.
-            (_, _, Some(same)) if same.home == host && same.type_name == pinned.type_name => (*same).clone(),
-            _ => Pinned {
-                name: pinned.name,
-                type_name: pinned.type_name,
-                why: pinned.why,
-                home: host.to_owned(),
-                // The child reports the number that the next cell gets.
-                cell: execution_count.saturating_sub(1),
+        .map(
+            |pinned| match (pinned.home, pinned.cell, known.get(pinned.name.as_str())) {
+                (Some(home), Some(cell), _) => Pinned {
+                    name: pinned.name,
+                    type_name: pinned.type_name,
+                    why: pinned.why,
+                    home,
+                    cell,
+                },
+                // Pinned here before and still here.
+                (_, _, Some(same)) if same.home == host && same.type_name == pinned.type_name => (*same).clone(),
+                _ => Pinned {
+                    name: pinned.name,
+                    type_name: pinned.type_name,
+                    why: pinned.why,
+                    home: host.to_owned(),
+                    // The child reports the number that the next cell gets.
+                    cell: execution_count.saturating_sub(1),
+                },
             },
-        })
+        )
         .collect()
 }

@@ -40,7 +40,10 @@ impl Origins {
 
 impl Core {
     pub(super) fn publish(&mut self, body: EventBody) {
-        self.actions.push(Action::Publish { to: Recipients::Subscribers, body });
+        self.actions.push(Action::Publish {
+            to: Recipients::Subscribers,
+            body,
+        });
     }
 
     pub(super) fn publish_status(&mut self, state: ExecutionState) {
@@ -49,8 +52,16 @@ impl Core {
     }
 
     pub(super) fn status_message(&mut self, state: ExecutionState, parent: bytes::Bytes) -> JupyterMessage {
-        let parent = if parent.is_empty() { bytes::Bytes::from_static(b"{}") } else { parent };
-        JupyterMessage::build(&self.header("status"), parent, &json!({ "execution_state": state.name() }))
+        let parent = if parent.is_empty() {
+            bytes::Bytes::from_static(b"{}")
+        } else {
+            parent
+        };
+        JupyterMessage::build(
+            &self.header("status"),
+            parent,
+            &json!({ "execution_state": state.name() }),
+        )
     }
 
     /// A header of our own.
@@ -70,7 +81,11 @@ impl Core {
     pub(super) fn iopub_from_child(&mut self, message: JupyterMessage) {
         self.last_activity = self.now;
         let parent = message.parent_fields();
-        let Some(cell) = self.cell.as_mut().filter(|cell| cell.msg_id == parent.msg_id && matches!(cell.phase, Phase::Running { .. })) else {
+        let Some(cell) = self
+            .cell
+            .as_mut()
+            .filter(|cell| cell.msg_id == parent.msg_id && matches!(cell.phase, Phase::Running { .. }))
+        else {
             return self.publish(EventBody::Iopub { cell: None, message });
         };
         let msg_type = message.header_fields().unwrap_or_default().msg_type;
@@ -82,8 +97,14 @@ impl Core {
             self.actions.push(Action::Child(super::ChildCommand::Interrupt));
         }
         let number = cell.keep_output(&message);
-        let output = CellOutput { msg_id: cell.msg_id.clone(), number };
-        self.publish(EventBody::Iopub { cell: Some(output), message });
+        let output = CellOutput {
+            msg_id: cell.msg_id.clone(),
+            number,
+        };
+        self.publish(EventBody::Iopub {
+            cell: Some(output),
+            message,
+        });
     }
 
     /// A reply or input request of the child goes to whoever asked; the running cell's reply is held until the commit.
@@ -98,7 +119,14 @@ impl Core {
         }
         if let Some(origin) = self.origin_of(&parent.msg_id) {
             let to = Recipients::One(origin.gateway.clone());
-            self.actions.push(Action::Publish { to, body: EventBody::Reply { origin, channel, message } });
+            self.actions.push(Action::Publish {
+                to,
+                body: EventBody::Reply {
+                    origin,
+                    channel,
+                    message,
+                },
+            });
         }
     }
 
@@ -111,16 +139,30 @@ impl Core {
                 "OutcomeForgotten",
                 "NB0403: this cell was run long ago; its reply is no longer kept and it was not run again",
             );
-            let body = EventBody::Reply { origin: origin.clone(), channel: Channel::Shell, message: reply };
+            let body = EventBody::Reply {
+                origin: origin.clone(),
+                channel: Channel::Shell,
+                message: reply,
+            };
             self.actions.push(Action::Publish { to: to(), body });
             return;
         };
         let Outcome { reply, outputs, .. } = outcome;
         for NumberedOutput { number, message } in outputs {
-            let cell = Some(CellOutput { msg_id: msg_id.to_owned(), number });
-            self.actions.push(Action::Publish { to: to(), body: EventBody::Iopub { cell, message } });
+            let cell = Some(CellOutput {
+                msg_id: msg_id.to_owned(),
+                number,
+            });
+            self.actions.push(Action::Publish {
+                to: to(),
+                body: EventBody::Iopub { cell, message },
+            });
         }
-        let body = EventBody::Reply { origin: origin.clone(), channel: Channel::Shell, message: reply };
+        let body = EventBody::Reply {
+            origin: origin.clone(),
+            channel: Channel::Shell,
+            message: reply,
+        };
         self.actions.push(Action::Publish { to: to(), body });
     }
 

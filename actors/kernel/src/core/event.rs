@@ -55,10 +55,10 @@ pub(crate) enum Event {
         seq: CellSeq,
         groups: Result<Vec<Group>, String>,
     },
-    /// Answer to a lease request: the devices' ids, or why not.
+    /// Answer to a lease request, or why there is no lease.
     Leased {
         msg_id: String,
-        result: Result<Vec<String>, String>,
+        result: Result<(), String>,
     },
     /// The ledger no longer grants the running cell its GPUs.
     LeaseLost,
@@ -72,15 +72,27 @@ pub(crate) enum Event {
 #[derive(Clone, Debug)]
 pub(crate) enum ChildEvent {
     /// It serves requests.
-    Ready { pid: u32 },
-    Message { channel: Channel, message: JupyterMessage },
+    Ready {
+        pid: u32,
+    },
+    Message {
+        channel: Channel,
+        message: JupyterMessage,
+    },
     Delta(RawDelta),
     /// An `Apply` was carried out, except for what is named.
-    Applied { id: u64, failed: Vec<String> },
+    Applied {
+        id: u64,
+        failed: Vec<String>,
+    },
     /// What an `Apply` needs could not be fetched.
-    ApplyFailed { id: u64 },
+    ApplyFailed {
+        id: u64,
+    },
     /// The process ended, or could not be started: why.
-    Exited { why: String },
+    Exited {
+        why: String,
+    },
 }
 
 /// A cell's change of state as the child reports it.

@@ -10,6 +10,7 @@ mod action;
 mod cell;
 mod child;
 mod clients;
+mod ending;
 mod event;
 mod requests;
 mod takeover;
@@ -147,7 +148,9 @@ impl Core {
 
     /// User code runs here now.
     pub(crate) fn runs_cell(&self) -> bool {
-        self.cell.as_ref().is_some_and(|cell| matches!(cell.phase, cell::Phase::Running { .. }))
+        self.cell
+            .as_ref()
+            .is_some_and(|cell| matches!(cell.phase, cell::Phase::Running { .. }))
     }
 
     /// Whether a tick is worth while soon: something waits for time to pass.
@@ -183,7 +186,11 @@ impl Core {
         let generation = self.state.generation();
         let (executor, epoch) = (self.state.executor(), self.state.epoch());
         let applied = self.state.apply(command);
-        if self.proposal.as_ref().is_some_and(|proposal| proposal.command == *command) {
+        if self
+            .proposal
+            .as_ref()
+            .is_some_and(|proposal| proposal.command == *command)
+        {
             self.proposal = None;
         }
         if self.state.generation() != generation {
@@ -207,8 +214,15 @@ impl Core {
         self.next_proposal += 1;
         let id = ProposalId(self.next_proposal);
         let command = Arc::new(command);
-        self.actions.push(Action::Propose { id, command: Arc::clone(&command) });
-        self.proposal = Some(Proposal { id, command, again_at: None });
+        self.actions.push(Action::Propose {
+            id,
+            command: Arc::clone(&command),
+        });
+        self.proposal = Some(Proposal {
+            id,
+            command,
+            again_at: None,
+        });
     }
 
     fn proposal_failed(&mut self, id: ProposalId) {
@@ -227,7 +241,10 @@ impl Core {
             self.next_proposal += 1;
             proposal.id = ProposalId(self.next_proposal);
             proposal.again_at = None;
-            self.actions.push(Action::Propose { id: proposal.id, command: Arc::clone(&proposal.command) });
+            self.actions.push(Action::Propose {
+                id: proposal.id,
+                command: Arc::clone(&proposal.command),
+            });
         }
     }
 
@@ -239,7 +256,10 @@ impl Core {
     }
 
     fn host_of(&self, replica: ReplicaNumber) -> Option<&NodeName> {
-        self.members.iter().find(|member| member.replica == replica).map(|member| &member.host)
+        self.members
+            .iter()
+            .find(|member| member.replica == replica)
+            .map(|member| &member.host)
     }
 
     fn is_executor(&self) -> bool {

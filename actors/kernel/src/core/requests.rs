@@ -24,7 +24,11 @@ impl Core {
                 self.answer(ticket, ReplicaReply::Done);
             }
             ReplicaRequest::Handover => self.handover(ticket),
-            ReplicaRequest::Submit { origin, channel, message } => match self.acting() {
+            ReplicaRequest::Submit {
+                origin,
+                channel,
+                message,
+            } => match self.acting() {
                 Acting::There(executor) => self.answer(ticket, ReplicaReply::Redirect { executor }),
                 Acting::Here | Acting::Vacant => {
                     self.forgive_child();
@@ -32,9 +36,18 @@ impl Core {
                     self.answer(ticket, reply);
                 }
             },
-            ReplicaRequest::Subscribe { gateway, connections, seen } => match self.acting() {
+            ReplicaRequest::Subscribe {
+                gateway,
+                connections,
+                seen,
+            } => match self.acting() {
                 Acting::There(executor) => self.answer(ticket, ReplicaReply::Redirect { executor }),
-                Acting::Here => self.actions.push(Action::Subscribe { ticket, gateway, connections, seen }),
+                Acting::Here => self.actions.push(Action::Subscribe {
+                    ticket,
+                    gateway,
+                    connections,
+                    seen,
+                }),
                 // Its events will carry the epoch of its take-over; a subscription to the old one would be void.
                 Acting::Vacant => self.answer(
                     ticket,
@@ -81,7 +94,10 @@ impl Core {
 
     fn submit(&mut self, origin: Origin, channel: Channel, message: JupyterMessage) -> ReplicaReply {
         let Some(fields) = message.header_fields().filter(|fields| !fields.msg_id.is_empty()) else {
-            return ReplicaReply::Refused { code: "NB0404".to_owned(), message: "the message has no header with a msg_id".to_owned() };
+            return ReplicaReply::Refused {
+                code: "NB0404".to_owned(),
+                message: "the message has no header with a msg_id".to_owned(),
+            };
         };
         self.last_activity = self.now;
         if channel == Channel::Shell && fields.msg_type == "execute_request" {
@@ -97,8 +113,16 @@ impl Core {
 
     fn enqueue(&mut self, msg_id: String, origin: Origin, message: JupyterMessage) -> ReplicaReply {
         self.origins.insert(&msg_id, origin.clone());
-        let known = self.cell.as_mut().filter(|cell| cell.msg_id == msg_id).map(|cell| &mut cell.origins);
-        let waiting = self.queue.iter_mut().find(|queued| queued.msg_id == msg_id).map(|queued| &mut queued.origins);
+        let known = self
+            .cell
+            .as_mut()
+            .filter(|cell| cell.msg_id == msg_id)
+            .map(|cell| &mut cell.origins);
+        let waiting = self
+            .queue
+            .iter_mut()
+            .find(|queued| queued.msg_id == msg_id)
+            .map(|queued| &mut queued.origins);
         if let Some(origins) = known.or(waiting) {
             // One connection may ask twice; it gets one reply.
             if !origins.contains(&origin) {
@@ -110,7 +134,11 @@ impl Core {
             return ReplicaReply::Busy;
         }
         self.queue_bytes += message.size();
-        self.queue.push_back(Queued { msg_id, message, origins: vec![origin] });
+        self.queue.push_back(Queued {
+            msg_id,
+            message,
+            origins: vec![origin],
+        });
         ReplicaReply::Accepted
     }
 
@@ -149,7 +177,11 @@ impl Core {
             applied: self.child_applied(),
             cells: self.state.cells(),
             epoch: self.state.epoch(),
-            executor: self.state.executor().and_then(|executor| self.host_of(executor.replica)).cloned(),
+            executor: self
+                .state
+                .executor()
+                .and_then(|executor| self.host_of(executor.replica))
+                .cloned(),
             state: self.execution_state(),
             last_activity_us: self.last_activity,
             // The shell counts connections.

@@ -21,10 +21,17 @@ impl Core {
         let lost = executor.map(|executor| executor.replica);
         if let Some(executor) = executor
             && let Some(host) = self.host_of(executor.replica)
-            && self.liveness(host) == (Liveness::Up { incarnation: executor.incarnation })
+            && self.liveness(host)
+                == (Liveness::Up {
+                    incarnation: executor.incarnation,
+                })
         {
             // Its process answers. If that is this one, an earlier life of this replica ended in it: step in.
-            return if executor.replica == self.me.replica { Acting::Vacant } else { Acting::There(host.clone()) };
+            return if executor.replica == self.me.replica {
+                Acting::Vacant
+            } else {
+                Acting::There(host.clone())
+            };
         }
         // Before the first cell, or after a loss: the first replica in order of preference whose host is up. Every replica uses
         // the same order, so that two seldom step in at once; if they do, the log takes the first. One whose host came back
@@ -58,11 +65,19 @@ impl Core {
             return;
         }
         // An earlier life of this replica left a cell: it must end even if nobody asks.
-        let orphan = self.state.running().is_some() && self.state.executor().is_some_and(|executor| executor.replica == self.me.replica);
+        let orphan = self.state.running().is_some()
+            && self
+                .state
+                .executor()
+                .is_some_and(|executor| executor.replica == self.me.replica);
         let wanted = orphan || !self.queue.is_empty() || !self.backlog.is_empty() || !self.restarts.is_empty();
         match self.acting() {
             Acting::Vacant if wanted => {
-                let silent = self.state.executor().and_then(|executor| self.host_of(executor.replica)).is_some_and(|host| self.liveness(host) == Liveness::Suspected);
+                let silent = self
+                    .state
+                    .executor()
+                    .and_then(|executor| self.host_of(executor.replica))
+                    .is_some_and(|host| self.liveness(host) == Liveness::Suspected);
                 if silent {
                     self.run_after = self.now + TAKE_OVER_PAUSE_US;
                 }
@@ -80,20 +95,27 @@ impl Core {
             return;
         }
         let done = self.is_executor() && self.child_is_current();
-        let (settled, waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.handovers).into_iter().partition(|(_, deadline)| done || *deadline <= self.now);
+        let (settled, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.handovers)
+            .into_iter()
+            .partition(|(_, deadline)| done || *deadline <= self.now);
         for (ticket, _) in settled {
             let reply = if done {
                 ReplicaReply::Done
             } else {
-                ReplicaReply::Refused { code: "NB0405".to_owned(), message: "the hand-over did not finish in time".to_owned() }
+                ReplicaReply::Refused {
+                    code: "NB0405".to_owned(),
+                    message: "the hand-over did not finish in time".to_owned(),
+                }
             };
             self.actions.push(Action::Answer { ticket, reply });
         }
         self.handovers = waiting;
         let idle = self.proposal.is_none() && self.state.running().is_none();
         if !self.handovers.is_empty() && !self.is_executor() && idle {
-            self.propose(Command::ExecutorChanged(ExecutorChanged { epoch: self.state.epoch().next(), executor: self.me }));
+            self.propose(Command::ExecutorChanged(ExecutorChanged {
+                epoch: self.state.epoch().next(),
+                executor: self.me,
+            }));
         }
     }
 
@@ -103,25 +125,36 @@ impl Core {
         }
         if self.restart_requested {
             if self.proposal.is_none() {
-                self.propose(Command::Restarted(Restarted { epoch: self.state.epoch().next(), executor: self.me }));
+                self.propose(Command::Restarted(Restarted {
+                    epoch: self.state.epoch().next(),
+                    executor: self.me,
+                }));
             }
             return;
         }
         let reply = if self.child_is_current() {
             ReplicaReply::Done
         } else if let Some(why) = self.child_failure() {
-            ReplicaReply::Refused { code: "NB0406".to_owned(), message: format!("the Python process cannot be started: {why}") }
+            ReplicaReply::Refused {
+                code: "NB0406".to_owned(),
+                message: format!("the Python process cannot be started: {why}"),
+            }
         } else {
             return;
         };
         for ticket in std::mem::take(&mut self.restarts) {
-            self.actions.push(Action::Answer { ticket, reply: reply.clone() });
+            self.actions.push(Action::Answer {
+                ticket,
+                reply: reply.clone(),
+            });
         }
     }
 
     pub(super) fn liveness(&self, host: &nbos_mesh::NodeName) -> Liveness {
         if *host == self.host {
-            return Liveness::Up { incarnation: self.me.incarnation };
+            return Liveness::Up {
+                incarnation: self.me.incarnation,
+            };
         }
         self.liveness.get(host).copied().unwrap_or(Liveness::Down)
     }
@@ -134,7 +167,10 @@ impl Core {
         let epoch = self.state.epoch().next();
         let command = match self.state.running().cloned() {
             Some(running) => self.abort_command(running.seq, epoch, running.header, AbortReason::ExecutorLost, 0),
-            None => Command::ExecutorChanged(ExecutorChanged { epoch, executor: self.me }),
+            None => Command::ExecutorChanged(ExecutorChanged {
+                epoch,
+                executor: self.me,
+            }),
         };
         self.propose(command);
     }

@@ -16,9 +16,9 @@ use super::{Identity, Surroundings};
 use crate::child::ChildHandle;
 use crate::core::{ChildEvent, Core, Event, Liveness, Member, Micros, Ticket};
 use crate::outbox::Outbox;
-use crate::state::Executor;
-use crate::protocol::{ReplicaReply, ReplicaRequest, replica_path};
 use crate::protocol::to_bytes;
+use crate::protocol::{ReplicaReply, ReplicaRequest, replica_path};
+use crate::state::Executor;
 
 /// While something waits for time to pass. Short enough not to be felt in a fail-over.
 const BUSY_TICK: Duration = Duration::from_millis(20);
@@ -72,7 +72,12 @@ pub async fn spawn(
     path: String,
     supervisor: ActorCell,
 ) -> Result<ActorCell, SpawnErr> {
-    let arguments = Arguments { identity, surroundings, tree, path };
+    let arguments = Arguments {
+        identity,
+        surroundings,
+        tree,
+        path,
+    };
     let (replica, _) = Actor::spawn_linked(None, Replica, arguments, supervisor).await?;
     Ok(replica.get_cell())
 }
@@ -83,7 +88,12 @@ impl Actor for Replica {
     type Arguments = Arguments;
 
     async fn pre_start(&self, myself: ActorRef<Message>, arguments: Arguments) -> Result<State, ActorProcessingErr> {
-        let Arguments { identity, surroundings, tree, path } = arguments;
+        let Arguments {
+            identity,
+            surroundings,
+            tree,
+            path,
+        } = arguments;
         let core = Core::new(
             identity.kernel,
             Executor {
@@ -102,13 +112,26 @@ impl Actor for Replica {
             // Left by an earlier life of this actor that ended in a panic.
             surroundings.groups.stop(&id).await?;
         }
-        let group = surroundings.groups.start(id, replica, Box::new(machine), GroupOptions::kernel()).await?;
-        if identity.founders.iter().any(|founder| founder.replica == identity.replica) {
+        let group = surroundings
+            .groups
+            .start(id, replica, Box::new(machine), GroupOptions::kernel())
+            .await?;
+        if identity
+            .founders
+            .iter()
+            .any(|founder| founder.replica == identity.replica)
+        {
             form_group(&identity, &group);
         }
-        surroundings.mesh.register(&replica_path(identity.kernel), myself.get_derived());
+        surroundings
+            .mesh
+            .register(&replica_path(identity.kernel), myself.get_derived());
         // A change of members that an earlier life of this replica began.
-        let (moved, changing, wanted) = (identity.members != identity.founders, group.clone(), identity.members.clone());
+        let (moved, changing, wanted) = (
+            identity.members != identity.founders,
+            group.clone(),
+            identity.members.clone(),
+        );
         let background = vec![watch_peers(&surroundings, myself.clone())];
         let mut state = State {
             core,
@@ -136,19 +159,31 @@ impl Actor for Replica {
         Ok(state)
     }
 
-    async fn handle(&self, _: ActorRef<Message>, message: Message, state: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        _: ActorRef<Message>,
+        message: Message,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
         match message {
             Message::Event(event) => state.step(event),
             Message::Delivery(delivery) => state.deliver(delivery),
             Message::Child(flow) => {
-                if state.child.as_ref().is_some_and(|child| child.incarnation == flow.incarnation) {
+                if state
+                    .child
+                    .as_ref()
+                    .is_some_and(|child| child.incarnation == flow.incarnation)
+                {
                     state.child_event(flow.event);
                 }
                 drop(flow.permit);
             }
             Message::Members(members) => {
                 state.identity.members.clone_from(&members);
-                if let Some(before) = state.membership.replace(tokio::spawn(change_members(state.group.clone(), members.clone()))) {
+                if let Some(before) = state
+                    .membership
+                    .replace(tokio::spawn(change_members(state.group.clone(), members.clone())))
+                {
                     before.abort();
                 }
                 state.step(Event::Members(members));
@@ -225,7 +260,10 @@ impl State {
                 self.step(Event::Request { ticket, request });
             }
             Err(error) => {
-                let fault = Fault { code: "NB0404".to_owned(), message: format!("the request is not readable: {error}") };
+                let fault = Fault {
+                    code: "NB0404".to_owned(),
+                    message: format!("the request is not readable: {error}"),
+                };
                 responder.send(Err(fault));
             }
         }
@@ -250,7 +288,8 @@ impl State {
 
     /// The Python process is not an actor, but people look for it in the tree.
     pub(super) fn note_python(&self, status: Status, error: Option<&str>) {
-        self.tree.note(&format!("{}/python", self.path), "python", status, error);
+        self.tree
+            .note(&format!("{}/python", self.path), "python", status, error);
     }
 
     fn tick(&mut self) {
@@ -293,7 +332,10 @@ impl State {
         let members = &self.identity.members;
         let up = members
             .iter()
-            .filter(|member| member.host == *self.around.mesh.local() || matches!(liveness.get(&member.host), Some(Liveness::Up { .. })))
+            .filter(|member| {
+                member.host == *self.around.mesh.local()
+                    || matches!(liveness.get(&member.host), Some(Liveness::Up { .. }))
+            })
             .count();
         up * 2 > members.len()
     }
@@ -306,7 +348,9 @@ impl State {
             .filter(|member| member.host != *mesh.local())
             .map(|member| {
                 let liveness = match mesh.peer_state(&member.host) {
-                    PeerState::Up { incarnation } => Liveness::Up { incarnation: incarnation.0 },
+                    PeerState::Up { incarnation } => Liveness::Up {
+                        incarnation: incarnation.0,
+                    },
                     PeerState::Suspected => Liveness::Suspected,
                     PeerState::Down => Liveness::Down,
                 };
@@ -321,7 +365,10 @@ pub(super) fn now() -> Micros {
     static START: OnceLock<(Instant, Micros)> = OnceLock::new();
     let (start, wall) = START.get_or_init(|| {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        (Instant::now(), Micros::try_from(since.as_micros()).unwrap_or(Micros::MAX))
+        (
+            Instant::now(),
+            Micros::try_from(since.as_micros()).unwrap_or(Micros::MAX),
+        )
     });
     wall + Micros::try_from(start.elapsed().as_micros()).unwrap_or(Micros::MAX)
 }
@@ -332,8 +379,11 @@ fn group_id(identity: &Identity) -> Result<GroupId, nbos_consensus::Error> {
 
 /// Every founder proposes the same first configuration; the one with the lowest id stands for election at once.
 fn form_group(identity: &Identity, group: &Group) {
-    let members: BTreeMap<ReplicaId, NodeName> =
-        identity.founders.iter().map(|Member { replica, host }| (ReplicaId(*replica), host.clone())).collect();
+    let members: BTreeMap<ReplicaId, NodeName> = identity
+        .founders
+        .iter()
+        .map(|Member { replica, host }| (ReplicaId(*replica), host.clone()))
+        .collect();
     let group = group.clone();
     let kernel = identity.kernel;
     tokio::spawn(async move {

@@ -8,8 +8,8 @@ use ractor::ActorRef;
 
 use super::message::Message;
 use crate::core::Event;
-use crate::state::{Applied, Command, KernelState};
 use crate::protocol::to_bytes;
+use crate::state::{Applied, Command, KernelState};
 
 /// Applies commands to the session and passes them on to the replica actor, which keeps its own view in step.
 pub(super) struct LogMachine {
@@ -19,7 +19,10 @@ pub(super) struct LogMachine {
 
 impl LogMachine {
     pub(super) fn new(replica: ActorRef<Message>) -> Self {
-        Self { state: KernelState::default(), replica }
+        Self {
+            state: KernelState::default(),
+            replica,
+        }
     }
 
     fn tell(&self, event: Event) {

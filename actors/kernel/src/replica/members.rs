@@ -20,8 +20,10 @@ const ATTEMPTS: u32 = 60;
 /// Replaces members that are not wanted by wanted ones that are not there, until there are none. Any replica may do this, several
 /// at once do no harm: each change of members is a compare-and-set.
 pub(super) async fn change_members(group: Group, wanted: Vec<Member>) {
-    let wanted: BTreeMap<ReplicaId, NodeName> =
-        wanted.into_iter().map(|Member { replica, host }| (ReplicaId(replica), host)).collect();
+    let wanted: BTreeMap<ReplicaId, NodeName> = wanted
+        .into_iter()
+        .map(|Member { replica, host }| (ReplicaId(replica), host))
+        .collect();
     for _ in 0..ATTEMPTS {
         let status = group.status();
         if status.members.is_empty() {
@@ -29,10 +31,17 @@ pub(super) async fn change_members(group: Group, wanted: Vec<Member>) {
             tokio::time::sleep(RETRY).await;
             continue;
         }
-        let old = status.members.keys().find(|member| !wanted.contains_key(member)).copied();
+        let old = status
+            .members
+            .keys()
+            .find(|member| !wanted.contains_key(member))
+            .copied();
         let new = wanted.iter().find(|(replica, _)| !status.members.contains_key(replica));
         let learner = wanted.iter().find(|(replica, _)| {
-            status.members.get(replica).is_some_and(|member| member.role == nbos_consensus::Role::Learner)
+            status
+                .members
+                .get(replica)
+                .is_some_and(|member| member.role == nbos_consensus::Role::Learner)
         });
         let (Some(old), Some((new, host))) = (old, new.or(learner)) else {
             return;

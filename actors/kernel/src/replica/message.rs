@@ -23,7 +23,10 @@ pub(super) enum Message {
     PeersChanged,
     Tick,
     /// What a request for GPUs came to.
-    Leased { msg_id: String, lease: Result<nbos_gpu::Lease, nbos_gpu::Error> },
+    Leased {
+        msg_id: String,
+        lease: Result<nbos_gpu::Lease, nbos_gpu::Error>,
+    },
     /// The lease of the running cell could not be renewed.
     LeaseLost(nbos_gpu::LeaseId),
     /// What this replica knows, for the host's list.
@@ -46,7 +49,15 @@ impl TryFrom<Message> for Delivery {
     fn try_from(message: Message) -> Result<Self, ()> {
         match message {
             Message::Delivery(delivery) => Ok(delivery),
-            Message::Event(_) | Message::Child(_) | Message::Members(_) | Message::PeersChanged | Message::Tick | Message::Leased { .. } | Message::LeaseLost(_) | Message::Info(_) | Message::Blobs(_) => Err(()),
+            Message::Event(_)
+            | Message::Child(_)
+            | Message::Members(_)
+            | Message::PeersChanged
+            | Message::Tick
+            | Message::Leased { .. }
+            | Message::LeaseLost(_)
+            | Message::Info(_)
+            | Message::Blobs(_) => Err(()),
         }
     }
 }

@@ -13,9 +13,9 @@ use super::message::Message;
 use super::storing::store_groups;
 use crate::child::{self, Application, Incarnation, Start, resolve_groups};
 use crate::core::{Action, ChildCommand, ChildEvent, Event, ProposalId, Recipients};
+use crate::protocol::to_bytes;
 use crate::protocol::{Channel, GATEWAY_PATH, KernelEvent, ReplicaReply};
 use crate::state::Command;
-use crate::protocol::to_bytes;
 
 /// After this a proposal's fate counts as unknown and it is made again.
 const PROPOSE_WITHIN: Duration = Duration::from_secs(2);
@@ -31,14 +31,28 @@ impl State {
         match action {
             Action::Propose { id, command } => self.propose(id, &command),
             Action::Answer { ticket, reply } => self.answer(ticket.0, &reply),
-            Action::Subscribe { ticket, gateway, connections, seen } => {
+            Action::Subscribe {
+                ticket,
+                gateway,
+                connections,
+                seen,
+            } => {
                 self.outbox.subscribe(now(), &gateway, Some(connections), seen);
-                let reply = ReplicaReply::Subscribed { epoch: self.outbox.epoch(), status: self.core.execution_state() };
+                let reply = ReplicaReply::Subscribed {
+                    epoch: self.outbox.epoch(),
+                    status: self.core.execution_state(),
+                };
                 self.answer(ticket.0, &reply);
             }
             Action::Unsubscribe { gateway } => self.outbox.unsubscribe(&gateway),
-            Action::Publish { to: Recipients::Subscribers, body } => self.outbox.publish(&body),
-            Action::Publish { to: Recipients::One(gateway), body } => self.outbox.publish_to(now(), &gateway, body),
+            Action::Publish {
+                to: Recipients::Subscribers,
+                body,
+            } => self.outbox.publish(&body),
+            Action::Publish {
+                to: Recipients::One(gateway),
+                body,
+            } => self.outbox.publish_to(now(), &gateway, body),
             Action::NewEpoch(epoch) => self.outbox.new_epoch(epoch),
             Action::Child(command) => self.command_child(command),
             Action::Store { seq, groups } => {
@@ -46,7 +60,9 @@ impl State {
                 let peers = self.peer_hosts();
                 let myself = self.myself.clone();
                 tokio::spawn(async move {
-                    let groups = store_groups(groups, &objects, &peers).await.map_err(|error| format!("{}: {error}", error.code()));
+                    let groups = store_groups(groups, &objects, &peers)
+                        .await
+                        .map_err(|error| format!("{}: {error}", error.code()));
                     let _ = myself.cast(Message::Event(Event::Stored { seq, groups }));
                 });
             }
@@ -64,7 +80,12 @@ impl State {
     pub(super) fn flush_outbox(&mut self) {
         for gateway in self.outbox.gateways() {
             while let Some((cursor, body)) = self.outbox.pending(&gateway) {
-                let event = KernelEvent { kernel: self.identity.kernel, host: self.around.mesh.local().clone(), cursor, body };
+                let event = KernelEvent {
+                    kernel: self.identity.kernel,
+                    host: self.around.mesh.local().clone(),
+                    cursor,
+                    body,
+                };
                 if self.around.mesh.cast(&gateway, GATEWAY_PATH, to_bytes(&event)).is_err() {
                     self.outbox_stalled = true;
                     break;
@@ -106,7 +127,10 @@ impl State {
             ChildCommand::Kill => {
                 if let Some(child) = self.child.take() {
                     child.kill();
-                    self.note_python(Status::Restarting, Some("ended on purpose: it did not hold the session's state"));
+                    self.note_python(
+                        Status::Restarting,
+                        Some("ended on purpose: it did not hold the session's state"),
+                    );
                 }
             }
             ChildCommand::Interrupt => {
@@ -115,7 +139,13 @@ impl State {
                 }
             }
             ChildCommand::Send { channel, message } => self.send_to_child(channel, message),
-            ChildCommand::Apply { id, groups, deleted, pinned, execution_count } => {
+            ChildCommand::Apply {
+                id,
+                groups,
+                deleted,
+                pinned,
+                execution_count,
+            } => {
                 let Some(child) = &self.child else {
                     return;
                 };
@@ -128,14 +158,25 @@ impl State {
                 tokio::spawn(async move {
                     match resolve_groups(&groups, &objects, &peers).await {
                         Ok(payloads) => {
-                            let application = Application { id, groups, payloads, deleted, pinned, execution_count };
+                            let application = Application {
+                                id,
+                                groups,
+                                payloads,
+                                deleted,
+                                pinned,
+                                execution_count,
+                            };
                             // A closed channel means that the process is gone, which its own event tells.
                             let _ = applications.send(application).await;
                         }
                         Err(error) => {
                             tracing::warn!(%error, %kernel, "state of a cell could not be fetched");
                             let event = ChildEvent::ApplyFailed { id };
-                            let _ = myself.cast(Message::Child(child::Flow { incarnation, event, permit: None }));
+                            let _ = myself.cast(Message::Child(child::Flow {
+                                incarnation,
+                                event,
+                                permit: None,
+                            }));
                         }
                     }
                 });
@@ -162,8 +203,13 @@ impl State {
         env.extend(spec.env.iter().map(|(name, value)| (name.clone(), value.clone())));
         // Sets iterate alike on every replica of a kernel.
         let seed = seed_of(&self.identity.kernel.to_string());
-        env.entry("PYTHONHASHSEED".to_owned()).or_insert_with(|| seed.to_string());
-        let asked = spec.env.get("KERNEL_WORKING_DIR").or(spec.path.as_ref()).map(std::path::PathBuf::from);
+        env.entry("PYTHONHASHSEED".to_owned())
+            .or_insert_with(|| seed.to_string());
+        let asked = spec
+            .env
+            .get("KERNEL_WORKING_DIR")
+            .or(spec.path.as_ref())
+            .map(std::path::PathBuf::from);
         let start = Start {
             incarnation,
             python: self.around.python.clone(),
@@ -217,7 +263,12 @@ impl State {
 
     fn peer_hosts(&self) -> Vec<nbos_mesh::NodeName> {
         let local = self.around.mesh.local();
-        self.identity.members.iter().map(|member| member.host.clone()).filter(|host| host != local).collect()
+        self.identity
+            .members
+            .iter()
+            .map(|member| member.host.clone())
+            .filter(|host| host != local)
+            .collect()
     }
 
     /// While user code runs, the guard ends it when this node falls silent.
@@ -229,7 +280,13 @@ impl State {
         self.guarded = runs;
         if let Some(pid) = self.child.as_ref().and_then(child::ChildHandle::pid) {
             let guard = self.around.guard.clone();
-            tokio::spawn(async move { if runs { guard.arm(pid).await } else { guard.disarm(pid).await } });
+            tokio::spawn(async move {
+                if runs {
+                    guard.arm(pid).await
+                } else {
+                    guard.disarm(pid).await
+                }
+            });
         }
     }
 
@@ -237,10 +294,9 @@ impl State {
     pub(super) fn leased(&mut self, msg_id: String, lease: Result<nbos_gpu::Lease, nbos_gpu::Error>) {
         let result = match lease {
             Ok(lease) => {
-                let devices = lease.devices.iter().map(|device| device.uuid.clone()).collect();
                 self.lease = Some(lease);
                 self.lease_renewed = Instant::now();
-                Ok(devices)
+                Ok(())
             }
             Err(error) => Err(format!("{}: {error}", error.code())),
         };
@@ -250,5 +306,7 @@ impl State {
 
 /// A number from a name, the same on every host (FNV-1a).
 fn seed_of(name: &str) -> u32 {
-    name.bytes().fold(2_166_136_261_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(16_777_619))
+    name.bytes().fold(2_166_136_261_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(16_777_619)
+    })
 }

@@ -27,7 +27,10 @@ pub(crate) struct Group {
 pub(crate) enum Payload {
     Inline(Bytes),
     /// Too large for the log; in the object store of a quorum of the replicas' hosts.
-    Stored { id: BlobId, len: u64 },
+    Stored {
+        id: BlobId,
+        len: u64,
+    },
 }
 
 impl Payload {
@@ -66,7 +69,11 @@ impl Manifest {
             !gone.contains(key.as_str()) && !entry.group.names.iter().any(|name| gone.contains(name.as_str()))
         });
         for (position, group) in delta.groups.iter().enumerate() {
-            let entry = Entry { changed: seq, position: position as u64, group: group.clone() };
+            let entry = Entry {
+                changed: seq,
+                position: position as u64,
+                group: group.clone(),
+            };
             self.groups.insert(group.key.clone(), entry);
         }
     }

@@ -52,12 +52,20 @@ pub(crate) enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Applied {
     /// The cell is the proposer's to run.
-    Started { seq: CellSeq },
+    Started {
+        seq: CellSeq,
+    },
     /// A cell with this `msg_id` has an outcome already.
-    AlreadyDone { seq: CellSeq },
+    AlreadyDone {
+        seq: CellSeq,
+    },
     /// The cell's result is the session's.
-    Finished { seq: CellSeq },
-    Aborted { seq: CellSeq },
+    Finished {
+        seq: CellSeq,
+    },
+    Aborted {
+        seq: CellSeq,
+    },
     /// The proposer is the executor now.
     Executor,
     Restarted,
@@ -104,7 +112,10 @@ impl KernelState {
             Command::Restarted(command) => self.restarted(command),
         };
         debug_assert!(self.epoch >= epoch_before, "invariant 6: epochs never fall");
-        debug_assert!(self.cells.0 <= cells_before.0 + 1, "invariant 2: one outcome a command at most");
+        debug_assert!(
+            self.cells.0 <= cells_before.0 + 1,
+            "invariant 2: one outcome a command at most"
+        );
         applied
     }
 

@@ -7,11 +7,21 @@ use super::*;
 use crate::message::JupyterMessage;
 
 fn life(replica: ReplicaNumber) -> Executor {
-    Executor { replica, incarnation: 0, life: 0 }
+    Executor {
+        replica,
+        incarnation: 0,
+        life: 0,
+    }
 }
 
 fn started(msg_id: &str, executor: ReplicaNumber, epoch: u64) -> Command {
-    Command::CellStarted(CellStarted { msg_id: msg_id.to_owned(), header: Bytes::new(), executor: life(executor), epoch: Epoch(epoch), gpus: 0 })
+    Command::CellStarted(CellStarted {
+        msg_id: msg_id.to_owned(),
+        header: Bytes::new(),
+        executor: life(executor),
+        epoch: Epoch(epoch),
+        gpus: 0,
+    })
 }
 
 fn finished(seq: u64, epoch: u64, groups: &[(&str, &[&str])], deleted: &[&str]) -> Command {
@@ -25,8 +35,19 @@ fn finished(seq: u64, epoch: u64, groups: &[(&str, &[&str])], deleted: &[&str]) 
         })
         .collect();
     let deleted = deleted.iter().map(|name| (*name).to_owned()).collect();
-    let delta = Delta { groups, deleted, pinned: Vec::new(), execution_count: seq };
-    let command = CellFinished { seq: CellSeq(seq), epoch: Epoch(epoch), reply: JupyterMessage::default(), outputs: Vec::new(), delta };
+    let delta = Delta {
+        groups,
+        deleted,
+        pinned: Vec::new(),
+        execution_count: seq,
+    };
+    let command = CellFinished {
+        seq: CellSeq(seq),
+        epoch: Epoch(epoch),
+        reply: JupyterMessage::default(),
+        outputs: Vec::new(),
+        delta,
+    };
     Command::CellFinished(Box::new(command))
 }
 
@@ -42,7 +63,12 @@ fn aborted(seq: u64, epoch: u64, executor: ReplicaNumber) -> Command {
 }
 
 fn names(state: &KernelState) -> Vec<String> {
-    state.manifest().in_order().iter().flat_map(|group| group.names.clone()).collect()
+    state
+        .manifest()
+        .in_order()
+        .iter()
+        .flat_map(|group| group.names.clone())
+        .collect()
 }
 
 #[test]
@@ -50,9 +76,15 @@ fn the_first_start_wins_and_a_repeat_is_recognised() {
     let mut state = KernelState::default();
     assert_eq!(state.apply(&started("a", 1, 1)), Applied::Started { seq: CellSeq(1) });
     assert_eq!(state.apply(&started("a", 2, 1)), Applied::Stale);
-    assert_eq!(state.apply(&finished(1, 1, &[], &[])), Applied::Finished { seq: CellSeq(1) });
+    assert_eq!(
+        state.apply(&finished(1, 1, &[], &[])),
+        Applied::Finished { seq: CellSeq(1) }
+    );
     assert_eq!(state.apply(&finished(1, 1, &[], &[])), Applied::Stale);
-    assert_eq!(state.apply(&started("a", 1, 1)), Applied::AlreadyDone { seq: CellSeq(1) });
+    assert_eq!(
+        state.apply(&started("a", 1, 1)),
+        Applied::AlreadyDone { seq: CellSeq(1) }
+    );
 }
 
 #[test]

@@ -12,12 +12,17 @@ const SEEDS: u64 = 1_200;
 
 #[test]
 fn schedules() {
-    let only = std::env::var("NBOS_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
+    let only = std::env::var("NBOS_SEED")
+        .ok()
+        .and_then(|seed| seed.parse::<u64>().ok());
     let seeds = only.map_or(0..SEEDS, |seed| seed..seed + 1);
     let mut acknowledged = 0;
     for seed in seeds {
         acknowledged += World::new(seed).run();
     }
     // A schedule without progress proves nothing.
-    assert!(only.is_some() || acknowledged > SEEDS * 3, "only {acknowledged} cells were acknowledged");
+    assert!(
+        only.is_some() || acknowledged > SEEDS * 3,
+        "only {acknowledged} cells were acknowledged"
+    );
 }

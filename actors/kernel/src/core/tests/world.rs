@@ -7,7 +7,9 @@ use bytes::Bytes;
 use nbos_mesh::NodeName;
 use serde_json::json;
 
-use crate::core::{Action, ChildCommand, ChildEvent, Core, Event, Liveness, Member, ProposalId, RawDelta, RawGroup, Ticket};
+use crate::core::{
+    Action, ChildCommand, ChildEvent, Core, Event, Liveness, Member, ProposalId, RawDelta, RawGroup, Ticket,
+};
 use crate::id::KernelId;
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, EventBody, KernelSpec, Origin, ReplicaReply, ReplicaRequest};
@@ -105,7 +107,13 @@ impl World {
         while self.replies.len() < CELLS {
             self.random_step();
             steps += 1;
-            assert!(steps < CALM_STEPS, "seed {}: no progress after faults stopped; pending {:?}\n{}", self.seed, self.pending, self.describe());
+            assert!(
+                steps < CALM_STEPS,
+                "seed {}: no progress after faults stopped; pending {:?}\n{}",
+                self.seed,
+                self.pending,
+                self.describe()
+            );
         }
         self.settle();
         self.check();
@@ -143,14 +151,24 @@ impl World {
             return;
         }
         let mut target = up[self.chance.below(up.len())];
-        let origin = Origin { gateway: NodeName::from("g"), connection: 1 };
+        let origin = Origin {
+            gateway: NodeName::from("g"),
+            connection: 1,
+        };
         for id in self.pending.clone() {
             let message = request_message(&id);
             for _ in 0..3 {
-                let request = ReplicaRequest::Submit { origin: origin.clone(), channel: Channel::Shell, message: message.clone() };
+                let request = ReplicaRequest::Submit {
+                    origin: origin.clone(),
+                    channel: Channel::Shell,
+                    message: message.clone(),
+                };
                 match self.ask(target, request) {
                     Some(ReplicaReply::Redirect { executor }) => {
-                        target = HOSTS.iter().position(|host| *host == executor.as_str()).expect("a known host");
+                        target = HOSTS
+                            .iter()
+                            .position(|host| *host == executor.as_str())
+                            .expect("a known host");
                         if !self.nodes[target].up {
                             return;
                         }
@@ -166,7 +184,10 @@ impl World {
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
         let answers = self.step(node, Event::Request { ticket, request });
-        answers.into_iter().find(|(answered, _)| *answered == ticket).map(|(_, reply)| reply)
+        answers
+            .into_iter()
+            .find(|(answered, _)| *answered == ticket)
+            .map(|(_, reply)| reply)
     }
 
     fn ask_handover(&mut self, node: usize) {
@@ -224,14 +245,24 @@ impl World {
         } else if let Some(event) = self.nodes[node].inbox.pop_front() {
             self.step(node, Event::Child(event));
         } else if !self.calm && self.chance.one_in(60) && self.nodes[node].child.take().is_some() {
-            self.step(node, Event::Child(ChildEvent::Exited { why: "killed".to_owned() }));
+            self.step(
+                node,
+                Event::Child(ChildEvent::Exited {
+                    why: "killed".to_owned(),
+                }),
+            );
         }
     }
 
     fn tick(&mut self, node: usize) {
         let silent = self.nodes.iter().filter(|node| node.up).count() < 2;
         if self.nodes[node].up {
-            self.step(node, Event::Tick { quorum_silent_us: if silent { 2_000_000 } else { 0 } });
+            self.step(
+                node,
+                Event::Tick {
+                    quorum_silent_us: if silent { 2_000_000 } else { 0 },
+                },
+            );
         }
     }
 
@@ -271,8 +302,18 @@ impl World {
     }
 
     fn liveness(&self) -> BTreeMap<NodeName, Liveness> {
-        let of = |node: &Node| if node.up { Liveness::Up { incarnation: node.life } } else { Liveness::Down };
-        HOSTS.iter().zip(&self.nodes).map(|(host, node)| (NodeName::from(*host), of(node))).collect()
+        let of = |node: &Node| {
+            if node.up {
+                Liveness::Up { incarnation: node.life }
+            } else {
+                Liveness::Down
+            }
+        };
+        HOSTS
+            .iter()
+            .zip(&self.nodes)
+            .map(|(host, node)| (NodeName::from(*host), of(node)))
+            .collect()
     }
 
     fn calm_down(&mut self) {
@@ -307,7 +348,10 @@ impl World {
                 }
                 Action::Propose { id, command } => self.proposals.push_back((node, id, command)),
                 Action::Answer { ticket, reply } => answers.push((ticket, reply)),
-                Action::Publish { body: EventBody::Reply { message, .. }, .. } => self.reply_arrived(&message),
+                Action::Publish {
+                    body: EventBody::Reply { message, .. },
+                    ..
+                } => self.reply_arrived(&message),
                 Action::Child(command) => self.nodes[node].command(command),
                 Action::Publish { .. }
                 | Action::Subscribe { .. }
@@ -332,14 +376,23 @@ impl World {
     }
 
     fn check(&self) {
-        let acknowledged: Vec<&String> =
-            self.order.iter().filter(|id| self.replies.get(*id).is_some_and(|status| status == "ok")).collect();
+        let acknowledged: Vec<&String> = self
+            .order
+            .iter()
+            .filter(|id| self.replies.get(*id).is_some_and(|status| status == "ok"))
+            .collect();
         for (host, node) in HOSTS.iter().zip(&self.nodes) {
             let list = manifest_list(&node.core);
-            let kept: Vec<&String> = list.iter().filter(|id| self.replies.get(*id).is_some_and(|status| status == "ok")).collect();
+            let kept: Vec<&String> = list
+                .iter()
+                .filter(|id| self.replies.get(*id).is_some_and(|status| status == "ok"))
+                .collect();
             let context = format!("seed {}, {host}: list {list:?}, replies {:?}", self.seed, self.replies);
             assert_eq!(kept.len(), list.len(), "a refused cell left a trace: {context}");
-            assert_eq!(kept, acknowledged, "an acknowledged cell is lost, doubled or out of order: {context}");
+            assert_eq!(
+                kept, acknowledged,
+                "an acknowledged cell is lost, doubled or out of order: {context}"
+            );
             if let Some(python) = node.child.as_ref().filter(|python| python.ready) {
                 assert_eq!(python.list, list, "the child differs from the session: {context}");
             }
@@ -348,7 +401,14 @@ impl World {
 
     fn describe(&self) -> String {
         let line = |node: &Node| {
-            format!("up {} applied {}/{} state {:?} running {:?}\n", node.up, node.applied, self.log.len(), node.core.info(), node.core.state().running())
+            format!(
+                "up {} applied {}/{} state {:?} running {:?}\n",
+                node.up,
+                node.applied,
+                self.log.len(),
+                node.core.info(),
+                node.core.state().running()
+            )
         };
         self.nodes.iter().map(line).collect::<String>() + &format!("proposals {:?}", self.proposals)
     }
@@ -356,10 +416,28 @@ impl World {
 
 impl Node {
     fn new(kernel: KernelId, index: usize, life: u64) -> Self {
-        let members = HOSTS.iter().zip(1..).map(|(host, replica)| Member { replica, host: NodeName::from(*host) }).collect();
-        let me = Executor { replica: index as u64 + 1, incarnation: life, life };
+        let members = HOSTS
+            .iter()
+            .zip(1..)
+            .map(|(host, replica)| Member {
+                replica,
+                host: NodeName::from(*host),
+            })
+            .collect();
+        let me = Executor {
+            replica: index as u64 + 1,
+            incarnation: life,
+            life,
+        };
         let core = Core::new(kernel, me, NodeName::from(HOSTS[index]), KernelSpec::default(), members);
-        Self { core, life, applied: 0, up: true, child: None, inbox: VecDeque::new() }
+        Self {
+            core,
+            life,
+            applied: 0,
+            up: true,
+            child: None,
+            inbox: VecDeque::new(),
+        }
     }
 
     fn command(&mut self, command: ChildCommand) {
@@ -390,22 +468,46 @@ impl Node {
         let id = message.header_fields().expect("a header").msg_id;
         python.list.push(id.clone());
         let payload = Bytes::from(python.list.join(","));
-        let group = RawGroup { key: "var:list".to_owned(), names: vec!["list".to_owned()], rank: 3, payload };
-        let delta = RawDelta { msg_id: id, groups: vec![group], execution_count: python.list.len() as u64, ..RawDelta::default() };
+        let group = RawGroup {
+            key: "var:list".to_owned(),
+            names: vec!["list".to_owned()],
+            rank: 3,
+            payload,
+        };
+        let delta = RawDelta {
+            msg_id: id,
+            groups: vec![group],
+            execution_count: python.list.len() as u64,
+            ..RawDelta::default()
+        };
         let answer = |msg_type: &str, content: serde_json::Value| {
-            JupyterMessage::build(&json!({"msg_id": "x", "msg_type": msg_type}), message.header.clone(), &content)
+            JupyterMessage::build(
+                &json!({"msg_id": "x", "msg_type": msg_type}),
+                message.header.clone(),
+                &content,
+            )
         };
         self.inbox.push_back(ChildEvent::Delta(delta));
         let reply = answer("execute_reply", json!({"status": "ok"}));
-        self.inbox.push_back(ChildEvent::Message { channel: Channel::Shell, message: reply });
+        self.inbox.push_back(ChildEvent::Message {
+            channel: Channel::Shell,
+            message: reply,
+        });
         let idle = answer("status", json!({"execution_state": "idle"}));
-        self.inbox.push_back(ChildEvent::Message { channel: Channel::Iopub, message: idle });
+        self.inbox.push_back(ChildEvent::Message {
+            channel: Channel::Iopub,
+            message: idle,
+        });
     }
 }
 
 fn request_message(id: &str) -> JupyterMessage {
     let header = json!({"msg_id": id, "msg_type": "execute_request", "session": "s"});
-    JupyterMessage::build(&header, Bytes::from_static(b"{}"), &json!({"code": "", "stop_on_error": false}))
+    JupyterMessage::build(
+        &header,
+        Bytes::from_static(b"{}"),
+        &json!({"code": "", "stop_on_error": false}),
+    )
 }
 
 fn list_of(payload: &Payload) -> Vec<String> {
@@ -417,5 +519,10 @@ fn list_of(payload: &Payload) -> Vec<String> {
 }
 
 fn manifest_list(core: &Core) -> Vec<String> {
-    core.state().manifest().in_order().first().map(|group| list_of(&group.payload)).unwrap_or_default()
+    core.state()
+        .manifest()
+        .in_order()
+        .first()
+        .map(|group| list_of(&group.payload))
+        .unwrap_or_default()
 }
