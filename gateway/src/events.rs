@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
-use crate::clock::{jupyter_time, unix_micros};
+use nbos_kernel::time::iso8601;
+
+use crate::clock::unix_micros;
 use crate::cluster::Cluster;
 
 /// Events a slow listener may be behind before it misses some (and is told so).
@@ -52,7 +54,7 @@ impl ClusterEvent {
     pub(crate) fn missed(count: u64) -> Self {
         Self {
             name: "missed",
-            data: json!({"time": jupyter_time(unix_micros()), "count": count}),
+            data: json!({"time": iso8601(unix_micros()), "count": count}),
         }
     }
 }
@@ -201,7 +203,7 @@ impl Actor for Watcher {
             }
         };
         for (name, mut data) in events {
-            data["time"] = json!(jupyter_time(unix_micros()));
+            data["time"] = json!(iso8601(unix_micros()));
             // Nobody listening is fine.
             let _ = state.feed.0.send(Arc::new(ClusterEvent { name, data }));
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use nbos_mesh::{Delivery, Fault, Mesh, NodeName, PeerState};
+use nbos_mesh::{Fault, Mesh, NodeName, PeerState, Post};
 use nbos_supervision::{ChildSpec, Restart, SupervisorHandle};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::JoinHandle;
@@ -81,37 +81,19 @@ impl Transport for MeshTransport {
 /// Takes letters off the mesh, each into a task of its own: one that waits for a disk holds up no other.
 struct Endpoint;
 
-#[derive(Debug)]
-struct Arrived(Delivery);
-
-/// Local only: never sent to another node.
-impl ractor::Message for Arrived {}
-
-impl From<Delivery> for Arrived {
-    fn from(delivery: Delivery) -> Self {
-        Self(delivery)
-    }
-}
-
-impl From<Arrived> for Delivery {
-    fn from(arrived: Arrived) -> Self {
-        arrived.0
-    }
-}
-
 struct Listening {
     groups: Groups,
     follower: JoinHandle<()>,
 }
 
 impl Actor for Endpoint {
-    type Msg = Arrived;
+    type Msg = Post;
     type State = Listening;
     type Arguments = (Groups, Mesh);
 
     async fn pre_start(
         &self,
-        myself: ActorRef<Arrived>,
+        myself: ActorRef<Post>,
         (groups, mesh): (Groups, Mesh),
     ) -> Result<Listening, ActorProcessingErr> {
         mesh.register(PATH, myself.get_derived());
@@ -121,8 +103,8 @@ impl Actor for Endpoint {
 
     async fn handle(
         &self,
-        _myself: ActorRef<Arrived>,
-        Arrived(delivery): Arrived,
+        _myself: ActorRef<Post>,
+        Post(delivery): Post,
         listening: &mut Listening,
     ) -> Result<(), ActorProcessingErr> {
         // A cast has nobody to answer: replicas only call.
@@ -138,7 +120,7 @@ impl Actor for Endpoint {
         Ok(())
     }
 
-    async fn post_stop(&self, _myself: ActorRef<Arrived>, listening: &mut Listening) -> Result<(), ActorProcessingErr> {
+    async fn post_stop(&self, _myself: ActorRef<Post>, listening: &mut Listening) -> Result<(), ActorProcessingErr> {
         listening.follower.abort();
         Ok(())
     }

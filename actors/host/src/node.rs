@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nbos_mesh::{Delivery, Fault, Mesh, codec};
+use nbos_mesh::{Fault, Mesh, Post, codec};
 use nbos_supervision::Tree;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
@@ -19,48 +19,22 @@ pub struct State {
     tree: Tree,
 }
 
-pub enum Message {
-    Delivery(Delivery),
-}
-
-impl ractor::Message for Message {}
-
-impl From<Delivery> for Message {
-    fn from(delivery: Delivery) -> Self {
-        Self::Delivery(delivery)
-    }
-}
-
-impl TryFrom<Message> for Delivery {
-    type Error = ();
-
-    fn try_from(message: Message) -> Result<Self, ()> {
-        let Message::Delivery(delivery) = message;
-        Ok(delivery)
-    }
-}
-
 impl Actor for NodeActor {
-    type Msg = Message;
+    type Msg = Post;
     type State = State;
     type Arguments = (Mesh, Tree);
 
-    async fn pre_start(
-        &self,
-        myself: ActorRef<Message>,
-        (mesh, tree): (Mesh, Tree),
-    ) -> Result<State, ActorProcessingErr> {
+    async fn pre_start(&self, myself: ActorRef<Post>, (mesh, tree): (Mesh, Tree)) -> Result<State, ActorProcessingErr> {
         mesh.register(NODE_PATH, myself.get_derived());
         Ok(State { mesh, tree })
     }
 
     async fn handle(
         &self,
-        _: ActorRef<Message>,
-        message: Message,
+        _: ActorRef<Post>,
+        Post(delivery): Post,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        let Message::Delivery(delivery) = message;
         let Some(responder) = delivery.reply else {
             return Ok(());
         };
@@ -92,7 +66,7 @@ impl Actor for NodeActor {
         Ok(())
     }
 
-    async fn post_stop(&self, _: ActorRef<Message>, state: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn post_stop(&self, _: ActorRef<Post>, state: &mut State) -> Result<(), ActorProcessingErr> {
         state.mesh.unregister(NODE_PATH);
         Ok(())
     }

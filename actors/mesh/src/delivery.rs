@@ -23,6 +23,24 @@ pub struct Delivery {
     pub reply: Option<Responder>,
 }
 
+/// The message of an actor that takes deliveries and nothing else.
+#[derive(Debug)]
+pub struct Post(pub Delivery);
+
+impl ractor::Message for Post {}
+
+impl From<Delivery> for Post {
+    fn from(delivery: Delivery) -> Self {
+        Self(delivery)
+    }
+}
+
+impl From<Post> for Delivery {
+    fn from(post: Post) -> Self {
+        post.0
+    }
+}
+
 /// A failure that travels back to a caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message} ({code})")]

@@ -31,7 +31,7 @@ mod socket;
 mod tls;
 mod wire;
 
-pub use delivery::{Delivery, Fault, Responder};
+pub use delivery::{Delivery, Fault, Post, Responder};
 pub use error::{Error, StartError};
 pub use mesh::{Mesh, MeshOptions, PeerStatus};
 pub use name::{Incarnation, NodeName, Peer, Secret};

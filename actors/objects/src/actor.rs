@@ -2,30 +2,13 @@
 
 use std::sync::Arc;
 
-use nbos_mesh::{Delivery, Fault, Mesh, codec};
+use nbos_mesh::{Delivery, Fault, Mesh, Post, codec};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::service::Service;
 use crate::wire::{PATH, Request};
 
 pub(crate) struct ObjectsActor;
-
-/// A peer's request.
-pub(crate) struct Message(Delivery);
-
-impl ractor::Message for Message {}
-
-impl From<Delivery> for Message {
-    fn from(delivery: Delivery) -> Self {
-        Self(delivery)
-    }
-}
-
-impl From<Message> for Delivery {
-    fn from(message: Message) -> Self {
-        message.0
-    }
-}
 
 #[derive(Clone)]
 pub(crate) struct Arguments {
@@ -34,11 +17,11 @@ pub(crate) struct Arguments {
 }
 
 impl Actor for ObjectsActor {
-    type Msg = Message;
+    type Msg = Post;
     type State = Arc<Service>;
     type Arguments = Arguments;
 
-    async fn pre_start(&self, myself: ActorRef<Message>, args: Arguments) -> Result<Self::State, ActorProcessingErr> {
+    async fn pre_start(&self, myself: ActorRef<Post>, args: Arguments) -> Result<Self::State, ActorProcessingErr> {
         args.mesh.register(PATH, myself.get_derived());
         Ok(args.service)
     }
@@ -47,8 +30,8 @@ impl Actor for ObjectsActor {
     /// bounded queues have room for.
     async fn handle(
         &self,
-        _: ActorRef<Message>,
-        Message(delivery): Message,
+        _: ActorRef<Post>,
+        Post(delivery): Post,
         service: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         let Delivery {

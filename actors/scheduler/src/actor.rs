@@ -8,7 +8,7 @@ use bytes::Bytes;
 use nbos_consensus::Group;
 use nbos_kernel::KernelId;
 use nbos_kernel::protocol::KernelSpec;
-use nbos_mesh::{Delivery, Fault, Mesh, NodeName, PeerState, Responder, codec};
+use nbos_mesh::{Fault, Mesh, NodeName, PeerState, Post, Responder, codec};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{Semaphore, watch};
 
@@ -49,11 +49,11 @@ pub struct State {
 }
 
 impl Actor for Scheduler {
-    type Msg = Message;
+    type Msg = Post;
     type State = State;
     type Arguments = Arguments;
 
-    async fn pre_start(&self, myself: ActorRef<Message>, around: Arguments) -> Result<State, ActorProcessingErr> {
+    async fn pre_start(&self, myself: ActorRef<Post>, around: Arguments) -> Result<State, ActorProcessingErr> {
         around.mesh.register(CONTROL_PATH, myself.get_derived());
         let repairs = tokio::spawn(around.clone().keep_replicas());
         Ok(State {
@@ -65,11 +65,10 @@ impl Actor for Scheduler {
 
     async fn handle(
         &self,
-        _: ActorRef<Message>,
-        message: Message,
+        _: ActorRef<Post>,
+        Post(delivery): Post,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        let Message::Delivery(delivery) = message;
         let Some(responder) = delivery.reply else {
             return Ok(());
         };
@@ -86,31 +85,10 @@ impl Actor for Scheduler {
         Ok(())
     }
 
-    async fn post_stop(&self, _: ActorRef<Message>, state: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn post_stop(&self, _: ActorRef<Post>, state: &mut State) -> Result<(), ActorProcessingErr> {
         state.around.mesh.unregister(CONTROL_PATH);
         state.repairs.abort();
         Ok(())
-    }
-}
-
-pub enum Message {
-    Delivery(Delivery),
-}
-
-impl ractor::Message for Message {}
-
-impl From<Delivery> for Message {
-    fn from(delivery: Delivery) -> Self {
-        Self::Delivery(delivery)
-    }
-}
-
-impl TryFrom<Message> for Delivery {
-    type Error = ();
-
-    fn try_from(message: Message) -> Result<Self, ()> {
-        let Message::Delivery(delivery) = message;
-        Ok(delivery)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nbos_kernel::protocol::{GATEWAY_PATH, KernelEvent};
-use nbos_mesh::{Delivery, Mesh, codec};
+use nbos_mesh::{Mesh, Post, codec};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::bridges::Registry;
@@ -16,35 +16,14 @@ pub(crate) struct EndpointArguments {
     pub(crate) registry: Arc<Registry>,
 }
 
-pub(crate) enum Message {
-    Delivery(Delivery),
-}
-
-impl ractor::Message for Message {}
-
-impl From<Delivery> for Message {
-    fn from(delivery: Delivery) -> Self {
-        Self::Delivery(delivery)
-    }
-}
-
-impl TryFrom<Message> for Delivery {
-    type Error = ();
-
-    fn try_from(message: Message) -> Result<Self, ()> {
-        let Message::Delivery(delivery) = message;
-        Ok(delivery)
-    }
-}
-
 impl Actor for Endpoint {
-    type Msg = Message;
+    type Msg = Post;
     type State = EndpointArguments;
     type Arguments = EndpointArguments;
 
     async fn pre_start(
         &self,
-        myself: ActorRef<Message>,
+        myself: ActorRef<Post>,
         arguments: EndpointArguments,
     ) -> Result<EndpointArguments, ActorProcessingErr> {
         arguments.mesh.register(GATEWAY_PATH, myself.get_derived());
@@ -53,8 +32,8 @@ impl Actor for Endpoint {
 
     async fn handle(
         &self,
-        _: ActorRef<Message>,
-        Message::Delivery(delivery): Message,
+        _: ActorRef<Post>,
+        Post(delivery): Post,
         state: &mut EndpointArguments,
     ) -> Result<(), ActorProcessingErr> {
         match codec::decode::<KernelEvent>(&delivery.body) {
@@ -69,7 +48,7 @@ impl Actor for Endpoint {
         Ok(())
     }
 
-    async fn post_stop(&self, _: ActorRef<Message>, state: &mut EndpointArguments) -> Result<(), ActorProcessingErr> {
+    async fn post_stop(&self, _: ActorRef<Post>, state: &mut EndpointArguments) -> Result<(), ActorProcessingErr> {
         state.mesh.unregister(GATEWAY_PATH);
         Ok(())
     }

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::event::{Failure, Notice};
-use crate::clock::{jupyter_time, unix_micros};
+use nbos_kernel::time::iso8601;
+
+use crate::clock::unix_micros;
 use crate::error::Error;
 
 /// Version of the Jupyter messaging protocol that the messages below keep to.
@@ -54,7 +56,7 @@ fn child(parent: &Bytes, msg_type: &str, content: &Value) -> JupyterMessage {
         "msg_type": msg_type,
         "session": "nbos-gateway",
         "username": "nbos",
-        "date": jupyter_time(unix_micros()),
+        "date": iso8601(unix_micros()),
         "version": PROTOCOL_VERSION,
     });
     JupyterMessage::build(&header, parent.clone(), content)

@@ -4,7 +4,7 @@ use nbos_kernel::protocol::{ExecutionState, ReplicaInfo, Role};
 use nbos_scheduler::KernelRecord;
 use serde_json::{Value, json};
 
-use crate::clock::jupyter_time;
+use nbos_kernel::time::iso8601;
 
 /// Jupyter's kernel model. Clients ignore keys they do not know.
 pub(super) fn kernel(record: &KernelRecord, infos: &[ReplicaInfo]) -> Value {
@@ -16,7 +16,7 @@ pub(super) fn kernel(record: &KernelRecord, infos: &[ReplicaInfo]) -> Value {
     json!({
         "id": record.id.to_string(),
         "name": record.spec.name,
-        "last_activity": jupyter_time(activity),
+        "last_activity": iso8601(activity),
         "execution_state": state(leading).name(),
         "connections": leading.map_or(0, |info| info.connections),
         "executor": leading.and_then(|info| info.executor.as_ref()),

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::clock::jupyter_time;
 use crate::error::Error;
+use nbos_kernel::time::iso8601;
 
 pub(super) async fn api() -> HttpResponse {
     let version = env!("CARGO_PKG_VERSION");
@@ -20,8 +20,8 @@ pub(super) async fn status(app: web::Data<App>) -> HttpResponse {
     let active = infos.values().flatten().map(|info| info.last_activity_us);
     let activity = created.chain(active).fold(app.started_us, u64::max);
     HttpResponse::Ok().json(json!({
-        "started": jupyter_time(app.started_us),
-        "last_activity": jupyter_time(activity),
+        "started": iso8601(app.started_us),
+        "last_activity": iso8601(activity),
         "kernels": view.kernels.len(),
         "connections": app.metrics.connections.get(),
     }))
