@@ -58,11 +58,16 @@ impl<'a> Node<'a> {
         pid
     }
 
-    /// Stops the process without a word, as a machine that hangs.
-    pub fn freeze(&self) -> Frozen {
+    /// Stops the process without a word, as a machine that hangs; returns when all its threads stand still.
+    pub async fn freeze(&self) -> Frozen {
         let pid = self.pid();
         signal(pid, Signal::SIGSTOP);
-        Frozen { pid }
+        let frozen = Frozen { pid };
+        holds("the process stands still", SHORT, async || {
+            threads(pid).iter().all(|state| *state == 'T')
+        })
+        .await;
+        frozen
     }
 
     /// Returns when another process than `old` runs; gives it.
@@ -103,8 +108,7 @@ impl Frozen {
         let pid = self.pid;
         drop(self);
         holds("the frozen process runs again", SHORT, async || {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            stat.rsplit_once(") ").is_none_or(|(_, rest)| !rest.starts_with('T'))
+            !threads(pid).contains(&'T')
         })
         .await;
     }
@@ -114,4 +118,16 @@ impl Drop for Frozen {
     fn drop(&mut self) {
         signal(self.pid, Signal::SIGCONT);
     }
+}
+
+/// State of each thread of a process, as in `ps`.
+fn threads(pid: u32) -> Vec<char> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
+    stats
+        .filter_map(|stat| stat.rsplit_once(") ")?.1.chars().next())
+        .collect()
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nbos::client::{Channel, Client, Execute, Framing, Message};
-use nbos_integration::{Cells, Cluster, LONG, SHORT, assert_distinct_hosts, eventually, holds, is_alive, within};
+use nbos_integration::{Cells, Cluster, Http, LONG, SHORT, assert_distinct_hosts, eventually, holds, is_alive, within};
 use serde_json::{Value, json};
 
 /// A request with everything a front end may set.
@@ -320,4 +320,65 @@ async fn gpus_are_leased_for_the_cell_and_not_a_moment_longer() {
     let error = cells.run(&greedy).await.error().expect("no host has five");
     assert!(error.evalue.contains("NB07"), "{error:?}");
     assert_eq!(cells.ok("print('still here')").await, "still here\n");
+}
+
+#[tokio::test]
+async fn sessions_bind_a_notebook_to_its_kernel_on_every_gateway() {
+    let cluster = Cluster::start().await;
+    let token = cluster.connection().token;
+    let at = |node: &str| Http::new(cluster.node(node).gateway_address(), &token);
+    let wanted = br#"{"path": "a/b.ipynb", "name": "b", "type": "notebook", "kernel": {"name": "python3"}}"#;
+    let created = at("h1").send("POST", "/api/sessions", wanted).await;
+    assert_eq!(created.status, 201, "{:?}", created.body);
+    let (session, kernel) = (text(&created.body["id"]), text(&created.body["kernel"]["id"]));
+    let path = format!("/api/sessions/{session}");
+    let same = eventually("the session is known to h2", SHORT, async || {
+        let seen = at("h2").send("GET", &path, b"").await;
+        (seen.status == 200).then_some(seen)
+    });
+    assert_eq!(same.await.body["kernel"]["id"], json!(kernel));
+    let again = at("h2").send("POST", "/api/sessions", wanted).await;
+    assert_eq!(
+        (again.status, text(&again.body["id"])),
+        (201, session),
+        "the same path, the same session"
+    );
+    let renamed = at("h3").send("PATCH", &path, br#"{"path": "c.ipynb"}"#).await;
+    assert_eq!((renamed.status, &renamed.body["path"]), (200, &json!("c.ipynb")));
+    assert_eq!(at("h1").send("DELETE", &path, b"").await.status, 204);
+    let gone = async || {
+        at("h2")
+            .send("GET", &format!("/api/kernels/{kernel}"), b"")
+            .await
+            .status
+            == 404
+    };
+    holds("the kernel went with its session", SHORT, gone).await;
+}
+
+#[tokio::test]
+async fn ten_megabytes_of_output_arrive_whole_and_in_order() {
+    let cluster = Cluster::start().await;
+    let kernel = cluster.kernel().await;
+    let mut near = kernel.open_at(&cluster.client_of("h1"), Framing::V1).await;
+    let mut far = kernel.open_at(&cluster.client_of("h3"), Framing::Legacy).await;
+    let flood = "for line in range(1000):\n    print(f'{line:04}' + 'x' * 9_995)";
+    for (cells, name) in [(&mut near, "near"), (&mut far, "far")] {
+        let outcome = cells.run(&Execute::new(flood)).await;
+        let shown = outcome.stdout();
+        assert_eq!(
+            shown.len(),
+            10_000_000,
+            "{name}: {:?}; stderr: {}",
+            outcome.reply,
+            outcome.stderr()
+        );
+        let numbers = shown.lines().map(|line| line[..4].parse::<usize>().expect("a number"));
+        assert!(numbers.eq(0..1000), "a line is missing, double or out of order");
+    }
+    assert_eq!(near.ok("print('fine')").await, "fine\n");
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use nbos::client::{Channel, Execute, Framing};
-use nbos_integration::{Cluster, LONG, Seed, failover, within};
+use nbos::client::{Channel, Execute, Framing, Kernel as Record};
+use nbos_integration::{Cluster, LONG, Seed, failover, holds, is_alive, kill_9, within};
 use serde_json::json;
 
 /// Cells of one run.
@@ -122,4 +122,45 @@ async fn losing_a_standby_or_a_gateway_is_not_noticed() {
         json!([1]),
         "the restarted replica has it too"
     );
+}
+
+#[tokio::test]
+async fn a_python_process_that_dies_costs_its_cell_and_nothing_else() {
+    let cluster = Cluster::start().await;
+    let kernel = cluster.kernel().await;
+    let mut notebook = kernel.notebook(cluster.client());
+    notebook.ok("x = ['kept']; import os, signal").await;
+    for number in 0..3 {
+        let record = kernel.settled().await;
+        let executor = record.executor.clone().expect("a cell has run");
+        let own = |record: &Record| {
+            record
+                .replicas
+                .iter()
+                .find(|replica| replica.host == executor)
+                .and_then(|replica| replica.pid)
+        };
+        let pid = own(&record).expect("its Python process");
+        kill_9(pid);
+        let replaced = async || own(&kernel.settled().await) != Some(pid);
+        holds("another process takes its place", LONG, replaced).await;
+        assert_eq!(
+            notebook.value("x").await,
+            json!(["kept"]),
+            "killed between cells, round {number}"
+        );
+        let outcome = notebook
+            .run(&Execute::new("x.append('lost'); os.kill(os.getpid(), signal.SIGKILL)"))
+            .await;
+        let error = outcome.error().expect("it killed itself");
+        assert!(error.evalue.contains("NB04"), "{error:?}");
+        println!("round {number}: {error:?}");
+        assert_eq!(
+            notebook.value("x").await,
+            json!(["kept"]),
+            "killed in a cell, round {number}"
+        );
+    }
+    kernel.settled().await;
+    assert_eq!(cluster.nodes().filter(|node| is_alive(node.pid())).count(), 3);
 }

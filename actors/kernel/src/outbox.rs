@@ -8,8 +8,11 @@ use crate::core::Micros;
 use crate::id::Epoch;
 use crate::protocol::{Cursor, EventBody, SUBSCRIPTION_LEASE};
 
-/// Events kept for one gateway. At a megabyte a second of output this bridges the longest pause before a client gives up.
+/// Sent events kept for one gateway. At a megabyte a second of output this bridges the longest pause before a client gives up.
 const KEPT_BYTES: usize = 8 << 20;
+
+/// Events not sent yet: the largest message that the mesh carries fits. Beyond it the oldest are dropped, and it is said.
+const UNSENT_BYTES: usize = 64 << 20;
 
 /// Pure: the caller sends what [`Outbox::pending`] shows and reports it with [`Outbox::sent`].
 #[derive(Default)]
@@ -176,11 +179,17 @@ impl Subscriber {
             body,
         });
         self.kept_bytes += size;
-        while self.kept_bytes > KEPT_BYTES && self.kept.len() > 1 {
+        while self.kept.len() > 1 && self.kept_bytes > self.limit() {
             if let Some(dropped) = self.kept.pop_front() {
                 self.kept_bytes -= dropped.size;
             }
         }
+    }
+
+    /// What was sent makes room early, what was not only when it must.
+    fn limit(&self) -> usize {
+        let sent = self.kept.front().is_some_and(|oldest| oldest.number <= self.sent);
+        if sent { KEPT_BYTES } else { UNSENT_BYTES }
     }
 }
 
@@ -246,7 +255,7 @@ mod tests {
         let mut outbox = Outbox::default();
         outbox.subscribe(0, &gateway, Some(1), None);
         let megabyte = "x".repeat(1 << 20);
-        for _ in 0..10 {
+        for _ in 0..80 {
             outbox.publish(&output(&megabyte));
         }
         let all = drain(&mut outbox, &gateway);
@@ -255,8 +264,18 @@ mod tests {
             "a gap comes first: {:?}",
             all[0].0
         );
-        assert_eq!(all.last().map(|(number, _)| *number), Some(10));
-        assert_eq!(all.len() as u64, 1 + 10 - all[0].0, "nothing is missing after the gap");
+        assert_eq!(all.last().map(|(number, _)| *number), Some(80));
+        assert_eq!(all.len() as u64, 1 + 80 - all[0].0, "nothing is missing after the gap");
+    }
+
+    #[test]
+    fn a_large_message_passes() {
+        let gateway = NodeName::from("g");
+        let mut outbox = Outbox::default();
+        outbox.subscribe(0, &gateway, Some(1), None);
+        outbox.publish(&output(&"x".repeat(20 << 20)));
+        outbox.publish(&output("y"));
+        assert_eq!(drain(&mut outbox, &gateway).len(), 2);
     }
 
     #[test]

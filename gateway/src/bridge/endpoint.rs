@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use nbos_kernel::protocol::{GATEWAY_PATH, KernelEvent};
 use nbos_mesh::{Mesh, Post, codec};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -44,6 +45,10 @@ impl Actor for Endpoint {
                 }
             }
             Err(error) => tracing::warn!(from = %delivery.from, %error, "unreadable kernel event"),
+        }
+        // A large event comes as a call: the executor goes on when it has arrived.
+        if let Some(sender) = delivery.reply {
+            sender.send(Ok(Bytes::new()));
         }
         Ok(())
     }

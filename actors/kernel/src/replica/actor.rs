@@ -1,6 +1,6 @@
 //! The actor itself: its state, and how events reach the core.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -56,6 +56,8 @@ pub(super) struct State {
     pub(super) path: String,
     /// The mesh did not take an event.
     pub(super) outbox_stalled: bool,
+    /// Gateways that a large event is on its way to.
+    pub(super) outbox_large: BTreeSet<NodeName>,
     quorum_heard: Instant,
     /// When the next tick is due, if one is.
     next_tick: Option<Instant>,
@@ -150,6 +152,7 @@ impl Actor for Replica {
             tree,
             path,
             outbox_stalled: false,
+            outbox_large: BTreeSet::new(),
             quorum_heard: Instant::now(),
             next_tick: None,
             membership: moved.then(|| tokio::spawn(change_members(changing, wanted))),
@@ -189,6 +192,7 @@ impl Actor for Replica {
                 state.step(Event::Members(members));
                 state.step(Event::Peers(state.liveness()));
             }
+            Message::LargeSent { gateway, cursor, sent } => state.large_sent(&gateway, cursor, sent),
             Message::PeersChanged => {
                 state.outbox_retry();
                 state.step(Event::Peers(state.liveness()));

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use nbos_mesh::Delivery;
+use nbos_mesh::{Delivery, NodeName};
 use nbos_objects::BlobId;
 use ractor::RpcReplyPort;
 
 use crate::child::Flow;
 use crate::core::{Event, Member};
-use crate::protocol::ReplicaInfo;
+use crate::protocol::{Cursor, ReplicaInfo};
 
 pub(super) enum Message {
     /// A request that came over the mesh.
@@ -29,6 +29,12 @@ pub(super) enum Message {
     },
     /// The lease of the running cell could not be renewed.
     LeaseLost(nbos_gpu::LeaseId),
+    /// What became of an event too large to be cast.
+    LargeSent {
+        gateway: NodeName,
+        cursor: Cursor,
+        sent: Result<(), nbos_mesh::Error>,
+    },
     /// What this replica knows, for the host's list.
     Info(RpcReplyPort<ReplicaInfo>),
     /// Objects that the session's state refers to.
@@ -56,6 +62,7 @@ impl TryFrom<Message> for Delivery {
             | Message::Tick
             | Message::Leased { .. }
             | Message::LeaseLost(_)
+            | Message::LargeSent { .. }
             | Message::Info(_)
             | Message::Blobs(_) => Err(()),
         }

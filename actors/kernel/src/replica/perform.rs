@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use nbos_gpu::LeaseRequest;
+use nbos_mesh::NodeName;
 
 use nbos_supervision::Status;
 
@@ -13,12 +15,17 @@ use super::message::Message;
 use super::storing::store_groups;
 use crate::child::{self, Application, Incarnation, Start, resolve_groups};
 use crate::core::{Action, ChildCommand, ChildEvent, Event, ProposalId, Recipients};
-use crate::protocol::to_bytes;
-use crate::protocol::{Channel, GATEWAY_PATH, KernelEvent, ReplicaReply};
+use crate::protocol::{Channel, Cursor, EventBody, GATEWAY_PATH, KernelEvent, ReplicaReply, to_bytes};
 use crate::state::Command;
 
 /// After this a proposal's fate counts as unknown and it is made again.
 const PROPOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Above this an event is not cast: a cast takes its whole size from the link's budget at once.
+const CAST_BYTES: usize = 512 << 10;
+
+/// The largest event over a slow link.
+const LARGE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Three times within the ledger's term of ten seconds.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
@@ -80,19 +87,53 @@ impl State {
     pub(super) fn flush_outbox(&mut self) {
         for gateway in self.outbox.gateways() {
             while let Some((cursor, body)) = self.outbox.pending(&gateway) {
+                if self.outbox_large.contains(&gateway) {
+                    break;
+                }
                 let event = KernelEvent {
                     kernel: self.identity.kernel,
                     host: self.around.mesh.local().clone(),
                     cursor,
                     body,
                 };
-                if self.around.mesh.cast(&gateway, GATEWAY_PATH, to_bytes(&event)).is_err() {
+                let event = to_bytes(&event);
+                if event.len() > CAST_BYTES {
+                    self.send_large(gateway.clone(), cursor, event);
+                    break;
+                }
+                if self.around.mesh.cast(&gateway, GATEWAY_PATH, event).is_err() {
                     self.outbox_stalled = true;
                     break;
                 }
                 self.outbox.sent(&gateway, cursor);
             }
         }
+    }
+
+    /// A large event goes as a call, which the mesh cuts in pieces; what follows waits for it.
+    fn send_large(&mut self, gateway: NodeName, cursor: Cursor, event: Bytes) {
+        self.outbox_large.insert(gateway.clone());
+        let mesh = self.around.mesh.clone();
+        let myself = self.myself.clone();
+        tokio::spawn(async move {
+            let sent = mesh.call(&gateway, GATEWAY_PATH, event, LARGE_WITHIN).await.map(drop);
+            let _ = myself.cast(Message::LargeSent { gateway, cursor, sent });
+        });
+    }
+
+    pub(super) fn large_sent(&mut self, gateway: &NodeName, cursor: Cursor, sent: Result<(), nbos_mesh::Error>) {
+        self.outbox_large.remove(gateway);
+        match sent {
+            Ok(()) => self.outbox.sent(gateway, cursor),
+            // Nothing will ever carry it.
+            Err(nbos_mesh::Error::TooLarge { .. }) => {
+                self.outbox.sent(gateway, cursor);
+                self.outbox
+                    .publish_to(now(), gateway, EventBody::Gap { upto: cursor.number });
+            }
+            Err(_) => self.outbox_stalled = true,
+        }
+        self.flush_outbox();
     }
 
     /// A link has room again, or may have.
@@ -261,7 +302,7 @@ impl State {
         });
     }
 
-    fn peer_hosts(&self) -> Vec<nbos_mesh::NodeName> {
+    fn peer_hosts(&self) -> Vec<NodeName> {
         let local = self.around.mesh.local();
         self.identity
             .members
