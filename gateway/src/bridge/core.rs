@@ -239,11 +239,13 @@ impl Core {
                 }
             }
             Answer::Reply(ReplicaReply::Redirect { executor }) if self.route.is_up(&executor) => {
+                self.taken_in_vain(now, &host);
                 let follow = self.route.redirected(&host, &executor);
                 let next = if follow { now } else { self.after_failure(now) };
                 self.subscribe_again(next);
             }
             Answer::Reply(ReplicaReply::Redirect { .. } | ReplicaReply::Refused { .. }) => {
+                self.taken_in_vain(now, &host);
                 self.subscription.refused_by.insert(host);
                 self.subscription.next = now + SUBSCRIPTION_RENEWAL.as_millis() as u64;
             }
@@ -257,6 +259,11 @@ impl Core {
                 self.subscribe_again(next);
             }
         }
+    }
+
+    /// `host` says that it is not the executor: what it took it may have dropped. Sent again, it runs once all the same.
+    fn taken_in_vain(&mut self, now: Millis, host: &NodeName) {
+        self.pending.requeue(now, |by, _| by == host);
     }
 
     /// What waits for the subscription pauses with it.
