@@ -39,3 +39,15 @@ python:
 bench:
     cargo build --release -p nbos
     cargo bench -p nbos-integration --bench main_job
+
+# measures what keeping the state costs, in a release build; writes docs/results/state.md
+bench-state:
+    .ci/python --version
+    cargo build --release -p nbos
+    cargo bench -p nbos-integration --bench state
+
+# every sequence of the corpus on real clusters, in every way: half an hour and more
+corpus filter="":
+    .ci/python -q
+    cargo build -p nbos
+    NBOS_CORPUS_ALL=1 NBOS_CORPUS={{filter}} cargo nextest run -p nbos-integration --no-capture -E 'binary(t70_corpus)'

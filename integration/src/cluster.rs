@@ -39,6 +39,8 @@ pub struct Shape {
     pub gpus: u32,
     /// More tables of `cluster.toml`.
     pub extra: String,
+    /// Python of the kernels; without one a private environment with the kernel's own packages alone.
+    pub interpreter: Option<PathBuf>,
 }
 
 impl Default for Shape {
@@ -47,6 +49,7 @@ impl Default for Shape {
             nodes: 3,
             gpus: 4,
             extra: String::new(),
+            interpreter: None,
         }
     }
 }
@@ -343,8 +346,12 @@ pub(crate) async fn run(mut command: Command, what: &str) -> Ended {
 
 fn configuration(names: &[String], shape: &Shape) -> String {
     let mut ports = free_ports(names.len() * 2).into_iter();
-    // The kernel's own packages alone: an environment that is made in seconds, once for all scenarios.
-    let mut text = format!("{}\n[python]\npackages = []\n", shape.extra);
+    let python = match &shape.interpreter {
+        Some(path) => format!("interpreter = \"{}\"", path.display()),
+        // An environment that is made in seconds, once for all scenarios.
+        None => "packages = []".to_owned(),
+    };
+    let mut text = format!("{}\n[python]\n{python}\n", shape.extra);
     for name in names {
         let (mesh, gateway) = (ports.next().unwrap_or_default(), ports.next().unwrap_or_default());
         text.push_str(&format!(

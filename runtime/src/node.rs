@@ -196,7 +196,13 @@ impl Boot<'_> {
         let surroundings = Surroundings {
             mesh: mesh.clone(),
             groups: groups.clone(),
-            objects: Objects::open(&self.paths.dir.join("objects"), mesh, &object_supervisor).await?,
+            objects: Objects::open_with(
+                &self.paths.dir.join("objects"),
+                &self.config.objects,
+                mesh,
+                &object_supervisor,
+            )
+            .await?,
             gpus: Gpus::start(
                 self.table.gpus.unwrap_or(GpuOptions::Simulated(0)),
                 self.tree,
@@ -209,8 +215,7 @@ impl Boot<'_> {
                 shim_path: self.paths.python.shim_path.clone(),
                 socket_dir: socket_dir(&self.paths.dir)?,
             },
-            env: self.config.kernel.env.clone(),
-            cwd: self.config.kernel.working_dir.clone(),
+            options: self.config.kernel.clone(),
             starts: Arc::new(Semaphore::new(self.config.kernel.starts_at_once)),
         };
         let arguments = nbos_host::Arguments {

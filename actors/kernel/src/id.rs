@@ -42,6 +42,16 @@ impl fmt::Display for CellSeq {
     }
 }
 
+/// Counts the changes of a session's state: cells, finds of the idle scrub and restarts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Version(pub u64);
+
+impl Version {
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
 /// Raised at every change of executor; whatever carries an older one is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Epoch(pub u64);

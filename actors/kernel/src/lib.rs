@@ -5,6 +5,7 @@
 //! performs, `child` owns the Python process.
 
 mod child;
+mod chunks;
 mod core;
 pub mod id;
 pub mod message;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use nbos_mesh::NodeName;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{CellSeq, Epoch, KernelId};
+use crate::id::{CellSeq, Epoch, KernelId, Version};
 use crate::message::JupyterMessage;
 
 /// Mesh path of a gateway's event endpoint.
@@ -94,6 +94,12 @@ pub enum ReplicaRequest {
     Restart,
     /// Makes this replica the executor; answered with `Done` when it can run a cell.
     Handover,
+    /// From the executor: a cell touches what is pinned at this replica, which becomes the executor if its Python process still lives;
+    /// answered with `Done` when it can run the cell.
+    Take { msg_id: String },
+    /// From a replica that is to become the executor: make a full pass over the session, commit what it finds and start no cell for a
+    /// moment; answered with `Scrubbed`, or with `Busy` when there was no time for it.
+    Scrub,
     /// What this replica knows; answered with `Info`.
     Info,
 }
@@ -115,6 +121,10 @@ pub enum ReplicaReply {
     },
     /// The request was carried out.
     Done,
+    /// `Scrub`: all that this executor's process holds is committed up to this version.
+    Scrubbed {
+        version: Version,
+    },
     Info(Box<ReplicaInfo>),
     /// The request cannot be carried out; `code` is a stable `NB04xx`.
     Refused {
@@ -235,6 +245,17 @@ pub struct ReplicaInfo {
     pub pinned: Vec<Pinned>,
     /// GPUs of the cell that runs now.
     pub gpus: u32,
+    /// A change on its way to a majority of the hosts.
+    pub replicating: Option<Replicating>,
+}
+
+/// How far the large objects of a change have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replicating {
+    /// Bytes on a majority of the replicas' hosts.
+    pub done: u64,
+    /// Bytes known so far; grows while the change is still being captured.
+    pub total: u64,
 }
 
 /// Environment variables a client may give a kernel, and the resources it asks for.

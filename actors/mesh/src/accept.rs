@@ -40,7 +40,7 @@ pub(crate) async fn run(core: Arc<Core>, manager: ActorRef<Message>) {
         };
         let (core, manager, log) = (core.clone(), manager.clone(), log.clone());
         tasks.spawn(async move {
-            let result = handshake::accept(&core, stream).await;
+            let result = handshake::accept(&core, stream, handshake::LINK).await;
             drop(permit);
             match result {
                 Ok(proved) => drop(manager.send_message(Message::Authenticated(Box::new(proved)))),

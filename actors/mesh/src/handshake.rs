@@ -115,8 +115,11 @@ impl Error {
     }
 }
 
+/// What a connection is for; both ends mean the same one, or the proofs do not match.
+pub(crate) const LINK: &str = "";
+
 /// The accepting side. The caller sets the deadline and counts strangers.
-pub(crate) async fn accept(core: &Core, stream: TcpStream) -> Result<Proved, Error> {
+pub(crate) async fn accept(core: &Core, stream: TcpStream, purpose: &str) -> Result<Proved, Error> {
     socket::tune(&stream)?;
     let mut socket = match &core.tls {
         None => Socket::Plain(stream),
@@ -133,7 +136,7 @@ pub(crate) async fn accept(core: &Core, stream: TcpStream) -> Result<Proved, Err
             }
         }
     };
-    let binding = socket.binding()?;
+    let binding = bound(&socket, purpose)?;
     let result = tokio::time::timeout(core.options.handshake(), accept_on(core, socket.duplex(), &binding)).await;
     match result.unwrap_or(Err(Error::TooLate)) {
         Ok(Outcome { peer, epoch, clock }) => Ok(Proved {
@@ -150,7 +153,7 @@ pub(crate) async fn accept(core: &Core, stream: TcpStream) -> Result<Proved, Err
 }
 
 /// The dialing side, with its own deadline.
-pub(crate) async fn dial(core: &Core, stream: TcpStream, to: &NodeName) -> Result<Proved, Error> {
+pub(crate) async fn dial(core: &Core, stream: TcpStream, to: &NodeName, purpose: &str) -> Result<Proved, Error> {
     let work = async {
         socket::tune(&stream)?;
         let mut socket = match &core.tls {
@@ -164,7 +167,7 @@ pub(crate) async fn dial(core: &Core, stream: TcpStream, to: &NodeName) -> Resul
                 Socket::Client(Box::new(stream))
             }
         };
-        let binding = socket.binding()?;
+        let binding = bound(&socket, purpose)?;
         let Outcome { peer, epoch, clock } = dial_on(core, socket.duplex(), to, &binding).await?;
         Ok(Proved {
             peer,
@@ -176,6 +179,13 @@ pub(crate) async fn dial(core: &Core, stream: TcpStream, to: &NodeName) -> Resul
     tokio::time::timeout(core.options.handshake(), work)
         .await
         .unwrap_or(Err(Error::TooLate))
+}
+
+/// What both proofs are tied to besides the hellos: the TLS session, and the purpose.
+fn bound(socket: &Socket, purpose: &str) -> io::Result<Vec<u8>> {
+    let mut binding = socket.binding()?;
+    binding.extend_from_slice(purpose.as_bytes());
+    Ok(binding)
 }
 
 async fn accept_on(core: &Core, stream: &mut dyn Duplex, binding: &[u8]) -> Result<Outcome, Error> {

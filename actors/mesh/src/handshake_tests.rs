@@ -32,11 +32,11 @@ async fn meet(near: &Core, far: &Core, to: &str) -> (Result<Proved, Error>, Resu
     let address = far.listener.local_addr().unwrap();
     let dialing = async {
         let stream = TcpStream::connect(address).await.unwrap();
-        dial(near, stream, &to.into()).await
+        dial(near, stream, &to.into(), LINK).await
     };
     let accepting = async {
         let (stream, _) = far.listener.accept().await.unwrap();
-        accept(far, stream).await
+        accept(far, stream, LINK).await
     };
     tokio::join!(dialing, accepting)
 }
@@ -53,7 +53,7 @@ async fn poke(far: &Core, bytes: &[u8]) -> (String, Error) {
     };
     let accepting = async {
         let (stream, _) = far.listener.accept().await.unwrap();
-        accept(far, stream).await
+        accept(far, stream, LINK).await
     };
     let (answer, result) = tokio::join!(poking, accepting);
     (answer, result.err().unwrap())
@@ -157,7 +157,7 @@ async fn a_proof_cannot_be_reflected() {
     };
     let dialing = async {
         let stream = TcpStream::connect(address).await.unwrap();
-        dial(&near, stream, &"a".into()).await
+        dial(&near, stream, &"a".into(), LINK).await
     };
     let (dialed, ()) = tokio::join!(dialing, impostor);
     assert!(matches!(dialed, Err(Error::WrongSecret)));
@@ -168,5 +168,22 @@ async fn a_probe_is_no_event() {
     let far = core("a", "b", SECRET);
     drop(TcpStream::connect(far.listener.local_addr().unwrap()).await.unwrap());
     let (stream, _) = far.listener.accept().await.unwrap();
-    assert!(matches!(accept(&far, stream).await, Err(Error::Closed)));
+    assert!(matches!(accept(&far, stream, LINK).await, Err(Error::Closed)));
+}
+
+#[tokio::test]
+async fn a_proof_for_one_purpose_opens_no_connection_for_another() {
+    let (near, far) = (core("b", "a", SECRET), core("a", "b", SECRET));
+    let address = far.listener.local_addr().unwrap();
+    let dialing = async {
+        let stream = TcpStream::connect(address).await.unwrap();
+        dial(&near, stream, &"a".into(), "blobs").await
+    };
+    let accepting = async {
+        let (stream, _) = far.listener.accept().await.unwrap();
+        accept(&far, stream, LINK).await
+    };
+    let (dialed, accepted) = tokio::join!(dialing, accepting);
+    assert_eq!(accepted.err().unwrap().code(), "NB0203");
+    assert!(dialed.is_err());
 }

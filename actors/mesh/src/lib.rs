@@ -11,6 +11,7 @@
 mod accept;
 mod actors;
 mod budget;
+mod channel;
 mod clock;
 pub mod codec;
 mod delivery;
@@ -31,10 +32,12 @@ mod socket;
 mod tls;
 mod wire;
 
+pub use channel::{Channel, ChannelError};
 pub use delivery::{Delivery, Fault, Post, Responder};
 pub use error::{Error, StartError};
 pub use mesh::{Mesh, MeshOptions, PeerStatus};
 pub use name::{Incarnation, NodeName, Peer, Secret};
 pub use options::{Options, Tls};
 pub use peer::PeerState;
+pub use socket::Duplex;
 pub use wire::MAX_MESSAGE;

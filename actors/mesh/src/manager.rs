@@ -320,7 +320,7 @@ impl State {
 
 async fn dial(core: Arc<Core>, manager: ActorRef<Message>, node: NodeName, address: SocketAddr, log: bool) {
     let result = match socket::connect(address).await {
-        Ok(stream) => handshake::dial(&core, stream, &node).await,
+        Ok(stream) => handshake::dial(&core, stream, &node, handshake::LINK).await,
         Err(error) => Err(handshake::Error::Io(error)),
     };
     let error = match result {

@@ -52,7 +52,7 @@ pub struct PeerStatus {
 
 /// A node's connection to all others. A cheap clone.
 #[derive(Clone)]
-pub struct Mesh(Arc<Core>);
+pub struct Mesh(pub(crate) Arc<Core>);
 
 impl Mesh {
     /// Binds the port and starts the mesh's actors as child `mesh` of the supervisor. Links come up by themselves.

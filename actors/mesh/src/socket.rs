@@ -51,7 +51,7 @@ pub(crate) enum Socket {
 }
 
 /// Both directions of a connection.
-pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 
 impl Socket {
@@ -59,6 +59,25 @@ impl Socket {
     pub(crate) fn duplex(&mut self) -> &mut dyn Duplex {
         match self {
             Self::Plain(stream) => stream,
+            Self::Server(stream) => stream,
+            Self::Client(stream) => stream,
+        }
+    }
+
+    /// Gives unacknowledged data another time than a link's.
+    pub(crate) fn be_patient(&self, patience: Duration) -> io::Result<()> {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Server(stream) => stream.get_ref().0,
+            Self::Client(stream) => stream.get_ref().0,
+        };
+        SockRef::from(stream).set_tcp_user_timeout(Some(patience))
+    }
+
+    /// For who needs no more than bytes.
+    pub(crate) fn boxed(self) -> Box<dyn Duplex> {
+        match self {
+            Self::Plain(stream) => Box::new(stream),
             Self::Server(stream) => stream,
             Self::Client(stream) => stream,
         }

@@ -1,177 +1,208 @@
-//! Sends a blob to a peer that lacks it.
+//! What peers are to get and what they have: the state that calls and connections share.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesOrdered;
 use nbos_mesh::NodeName;
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
-use crate::link::Link;
-use crate::retry::{Pauses, may_pass};
-use crate::store::Store;
-use crate::transfer::{Piece, Transfer};
-use crate::wire::{Refusal, Reply, Request};
+use crate::dial::Dialer;
+use crate::hot::Hot;
+use crate::lane;
+use crate::outbox::{Followers, Outbox, Outcome, Rank};
+use crate::store::{Level, Store};
 use crate::{BlobId, Error};
 
-/// How long a push goes on, also after its caller has enough other copies. A peer that is away for longer fetches
-/// what it lacks when it needs it.
-const PUSH_DEADLINE: Duration = Duration::from_secs(120);
-/// Pushes to one peer that move bytes at once: their windows take half of the mesh's budget for the peer, the rest is
-/// for everybody else's messages.
-const MAX_ACTIVE: usize = 2;
-/// Pushes to one peer that are active, waiting or between attempts. A peer that is away must not collect tasks without
-/// end.
-const MAX_PUSHES: usize = 256;
+/// How long an acknowledgement counts without asking again: half of the time for which a peer keeps what nobody refers
+/// to.
+const TRUST: Duration = Duration::from_secs(300);
+/// Outcomes remembered for a peer before old ones are forgotten.
+const MAX_OUTCOMES: usize = 65_536;
+/// Chunks up to this size have a connection of their own, so that they never wait behind full ones.
+const EXPRESS_BYTES: u64 = 256 << 10;
+/// Followers begin after nobody has waited for anything for so long: longer than the gaps in a stream of chunks.
+const QUIET: Duration = Duration::from_millis(50);
+/// However busy it is, followers get one chunk in this time.
+const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 
-/// The end of a push, once it has come.
-pub(crate) type Outcome = watch::Receiver<Option<Result<(), Error>>>;
-
-/// The pushes of a node, at most one for each blob and peer.
 pub(crate) struct Pushes {
-    store: Arc<Store>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) hot: Hot,
+    pub(crate) dialer: Dialer,
+    /// Counts what has changed: acknowledgements, refusals, chunks stored here.
+    pub(crate) changed: watch::Sender<u64>,
+    pub(crate) pushed_bytes: AtomicU64,
     peers: Mutex<BTreeMap<NodeName, Arc<Peer>>>,
+    pace: Mutex<Pace>,
+    ended: CancellationToken,
 }
 
-struct Peer {
-    active: Semaphore,
-    pushes: Mutex<BTreeMap<BlobId, Outcome>>,
+#[derive(Debug)]
+struct Pace {
+    last_urgent: Instant,
+    last_follower: Instant,
+}
+
+pub(crate) struct Peer {
+    pub(crate) name: NodeName,
+    express: Arc<Lane>,
+    bulk: Arc<Lane>,
+    outcomes: Mutex<BTreeMap<BlobId, (Outcome, Instant)>>,
+    /// Why the last attempt to reach it failed, for people.
+    pub(crate) failure: Mutex<Option<String>>,
+}
+
+/// One connection's worth of chunks.
+#[derive(Default)]
+pub(crate) struct Lane {
+    outbox: Mutex<Outbox>,
+    /// There may be something to say.
+    pub(crate) work: Notify,
 }
 
 impl Pushes {
-    pub(crate) fn new(store: Arc<Store>) -> Self {
-        Self {
+    pub(crate) fn new(store: Arc<Store>, dialer: Dialer, ended: CancellationToken) -> Arc<Self> {
+        let now = Instant::now();
+        Arc::new(Self {
             store,
-            peers: Mutex::new(BTreeMap::new()),
-        }
+            hot: Hot::default(),
+            dialer,
+            changed: watch::Sender::default(),
+            pushed_bytes: AtomicU64::new(0),
+            peers: Mutex::default(),
+            pace: Mutex::new(Pace {
+                last_urgent: now,
+                last_follower: now,
+            }),
+            ended,
+        })
     }
 
-    /// Starts a push, or joins the one under way. It goes on when nobody waits for it any more.
-    pub(crate) fn start(&self, id: BlobId, link: impl Link + 'static) -> Outcome {
-        let peer = {
-            let mut peers = self.peers.lock();
-            let fresh = || {
-                Arc::new(Peer {
-                    active: Semaphore::new(MAX_ACTIVE),
-                    pushes: Mutex::default(),
-                })
-            };
-            Arc::clone(peers.entry(link.peer().clone()).or_insert_with(fresh))
-        };
-        let mut pushes = peer.pushes.lock();
-        if let Some(outcome) = pushes.get(&id) {
-            return outcome.clone();
+    /// A peer's state; its connections are made when there is something to say.
+    pub(crate) fn peer(self: &Arc<Self>, name: &NodeName) -> Arc<Peer> {
+        let mut peers = self.peers.lock();
+        if let Some(peer) = peers.get(name) {
+            return Arc::clone(peer);
         }
-        if pushes.len() == MAX_PUSHES {
-            return watch::channel(Some(Err(Error::Busy(link.peer().to_string())))).1;
-        }
-        let (end, outcome) = watch::channel(None);
-        pushes.insert(id, outcome.clone());
-        drop(pushes);
-        let store = Arc::clone(&self.store);
-        tokio::spawn(async move {
-            let result = push(&store, id, &link, &peer.active).await;
-            if let Err(error) = &result {
-                tracing::warn!(%id, peer = %link.peer(), %error, "blob not replicated");
-            }
-            peer.pushes.lock().remove(&id);
-            end.send_replace(Some(result));
+        let peer = Arc::new(Peer {
+            name: name.clone(),
+            express: Arc::default(),
+            bulk: Arc::default(),
+            outcomes: Mutex::default(),
+            failure: Mutex::default(),
         });
-        outcome
+        peers.insert(name.clone(), Arc::clone(&peer));
+        for lane in [&peer.express, &peer.bulk] {
+            let running = lane::run(Arc::clone(self), Arc::clone(&peer), Arc::clone(lane));
+            let ended = self.ended.clone();
+            tokio::spawn(async move { ended.run_until_cancelled(running).await });
+        }
+        peer
     }
-}
 
-/// Attempts until the peer has the blob, no attempt can help, or the deadline.
-async fn push(store: &Arc<Store>, id: BlobId, link: &impl Link, active: &Semaphore) -> Result<(), Error> {
-    let mut last = None;
-    let attempts = async {
-        let mut pauses = Pauses::new();
-        loop {
-            let permit = active.acquire().await.expect("invariant: never closed");
-            let attempted = attempt(store, id, link).await;
-            drop(permit);
-            match attempted {
-                Err(error) if may_pass(&error) => last = Some(error),
-                ended => return ended,
-            }
-            pauses.pause().await;
-        }
-    };
-    let ended = tokio::time::timeout(PUSH_DEADLINE, attempts).await;
-    ended.unwrap_or_else(|_elapsed| {
-        let reasons = last.map_or_else(|| "no attempt has ended".to_owned(), |error| error.to_string());
-        Err(Error::Late { id, reasons })
-    })
-}
-
-pub(crate) async fn attempt(store: &Arc<Store>, id: BlobId, link: &impl Link) -> Result<(), Error> {
-    let Some(len) = store.touch(&id, Instant::now()) else {
-        return Err(Error::NotFound(id));
-    };
-    let wanted = match link.ask(Request::Offer { id, len }).await? {
-        Reply::Have => return Ok(()),
-        Reply::Want { offset } => offset,
-        Reply::Refused(refusal) => return Err(link.refused(id, refusal)),
-        Reply::Bytes { .. } => return Err(link.nonsense()),
-    };
-    let mut transfer = Transfer::new(len, wanted);
-    let mut under_way = FuturesOrdered::new();
-    loop {
-        while let Some(piece) = transfer.next_piece() {
-            let request = read(store, id, len, piece).await?;
-            under_way.push_back(async move { (piece, link.ask(request).await) });
-        }
-        let (piece, answer) = under_way
-            .next()
-            .await
-            .expect("invariant: a piece is under way until the end");
-        match answer? {
-            Reply::Have => return Ok(()),
-            Reply::Want { offset } => {
-                transfer.wanted(piece, offset).map_err(|_stalled| stalled(link))?;
-            }
-            Reply::Refused(Refusal::Corrupt) => return Err(suspect(store, id).await),
-            Reply::Refused(refusal) => return Err(link.refused(id, refusal)),
-            Reply::Bytes { .. } => return Err(link.nonsense()),
+    /// The peer is to have the chunk.
+    pub(crate) fn want(&self, peer: &Peer, id: BlobId, bytes: u64, rank: Rank, level: Level) {
+        let lane = peer.lane(bytes);
+        let wanted = self.with(lane, |outbox| outbox.want(id, bytes, rank, level, Instant::now()));
+        match wanted {
+            Ok(()) => lane.work.notify_one(),
+            Err(outcome) => self.news(peer, vec![(id, outcome)]),
         }
     }
-}
 
-async fn read(store: &Arc<Store>, id: BlobId, len: u64, piece: Piece) -> Result<Request, Error> {
-    let from = Arc::clone(store);
-    let read = move || from.read_piece(&id, piece.offset, piece.len);
-    let bytes = tokio::task::spawn_blocking(read)
-        .await
-        .expect("invariant: reading does not panic")?;
-    if bytes.len() as u64 != piece.len {
-        return Err(suspect(store, id).await);
+    /// Nobody waits for it to be there any more.
+    pub(crate) fn demote(&self, peer: &Peer, id: &BlobId, bytes: u64) {
+        self.with(peer.lane(bytes), |outbox| outbox.demote(id));
     }
-    Ok(Request::Piece {
-        id,
-        len,
-        offset: piece.offset,
-        bytes,
-    })
-}
 
-/// The bytes are not what the name stands for: either our copy is damaged, which reading it finds and which ends the
-/// push, or the peer had a damaged beginning, which it has given up now.
-async fn suspect(store: &Arc<Store>, id: BlobId) -> Error {
-    let store = Arc::clone(store);
-    let verified = tokio::task::spawn_blocking(move || store.read(&id).map(drop)).await;
-    match verified.expect("invariant: reading does not panic") {
-        // The copy is gone now: the next attempt ends with `NotFound`.
-        Err(error) => error,
-        Ok(()) => Error::Corrupt(id),
+    /// Does something to an outbox, and keeps the count of what is urgent.
+    pub(crate) fn with<T>(&self, lane: &Lane, work: impl FnOnce(&mut Outbox) -> T) -> T {
+        let mut outbox = lane.outbox.lock();
+        let before = outbox.urgent();
+        let result = work(&mut outbox);
+        let after = outbox.urgent();
+        // Under the lock, so that the sum never goes below zero.
+        if after > before {
+            self.store.awaited.fetch_add(after - before, Ordering::SeqCst);
+        } else {
+            self.store.awaited.fetch_sub(before - after, Ordering::SeqCst);
+        }
+        result
+    }
+
+    /// What came of chunks at a peer.
+    pub(crate) fn news(&self, peer: &Peer, news: Vec<(BlobId, Outcome)>) {
+        if news.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let mut outcomes = peer.outcomes.lock();
+        for (id, outcome) in news {
+            self.hot.release(&id, &peer.name);
+            outcomes.insert(id, (outcome, now));
+        }
+        if outcomes.len() > MAX_OUTCOMES {
+            outcomes.retain(|_, (_, at)| now.saturating_duration_since(*at) < TRUST / 10);
+        }
+        drop(outcomes);
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// Whether chunks that nobody waits for may go now.
+    pub(crate) fn followers(&self) -> Followers {
+        let now = Instant::now();
+        let mut pace = self.pace.lock();
+        if self.store.awaited.load(Ordering::SeqCst) > 0 {
+            pace.last_urgent = now;
+        }
+        let go = now.saturating_duration_since(pace.last_urgent) >= QUIET
+            || now.saturating_duration_since(pace.last_follower) >= FOLLOW_EVERY;
+        if go { Followers::Go } else { Followers::Wait }
+    }
+
+    /// A chunk went out while followers were let through.
+    pub(crate) fn followed(&self) {
+        self.pace.lock().last_follower = Instant::now();
+    }
+
+    /// Verifies the own copy after a peer found its bytes wrong; a damaged one is discarded.
+    pub(crate) async fn suspect(&self, id: BlobId) -> Result<(), Error> {
+        let store = Arc::clone(&self.store);
+        crate::handle::blocking(move || store.read(&id).map(drop)).await
     }
 }
 
-pub(crate) fn stalled(link: &impl Link) -> Error {
-    Error::Peer {
-        peer: link.peer().clone(),
-        reason: "the same pieces are asked for again and again".to_owned(),
+impl Peer {
+    /// How safe the chunk is there, as far as it said recently.
+    pub(crate) fn held(&self, id: &BlobId) -> Option<Level> {
+        match self.outcomes.lock().get(id) {
+            Some((Outcome::Held(level), at)) if at.elapsed() < TRUST => Some(*level),
+            Some(_) | None => None,
+        }
+    }
+
+    /// Why it was not taken, if that was said after an instant.
+    pub(crate) fn refused(&self, id: &BlobId, after: Instant) -> Option<Outcome> {
+        match self.outcomes.lock().get(id) {
+            Some((outcome @ (Outcome::Refused(_) | Outcome::Late), at)) if *at >= after => Some(outcome.clone()),
+            Some(_) | None => None,
+        }
+    }
+
+    /// It was started anew: what it had then need not be there now.
+    pub(crate) fn forget(&self) {
+        self.outcomes.lock().clear();
+    }
+
+    fn lane(&self, bytes: u64) -> &Lane {
+        if bytes <= EXPRESS_BYTES {
+            &self.express
+        } else {
+            &self.bulk
+        }
     }
 }

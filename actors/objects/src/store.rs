@@ -1,61 +1,104 @@
-//! Blobs in a directory: one file each, named by content, all or nothing.
+//! Chunks in a directory: one file each, named by content, all or nothing.
 //!
-//! `blobs/` holds complete blobs, `partial/` what is still arriving, `tmp/` what is being written or deleted. A blob
-//! is in the index only once its file and its directory entry are on disk: in the index means durable. Everything
-//! here blocks on the disk, so it is called from blocking tasks; only the index is read from anywhere.
+//! A chunk is written to `fresh/` and is here from the moment it is whole: it survives the end of this process. Soon
+//! after, or at once where somebody waits for it, the file is flushed to the disk; then it moves to `blobs/` and
+//! survives the end of the system too. What a start finds in `fresh/` may be torn by a power cut, so it is read and
+//! compared with its name before it counts.
+//!
+//! Everything here blocks on the disk; only the index is read from anywhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
-use crate::wire::MAX_BLOB;
+use crate::encoding::{Encoded, Encoding};
 use crate::{BlobId, Error};
 
-mod partial;
+mod arrival;
+mod flush;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use partial::Partial;
+pub(crate) use flush::Flusher;
+
+/// Ends the name of a compressed chunk's file.
+const PACKED: &str = ".zst";
 
 #[derive(Debug)]
 pub(crate) struct Store {
     blobs: PathBuf,
-    partial: PathBuf,
-    tmp: PathBuf,
-    index: Mutex<BTreeMap<BlobId, Entry>>,
-    /// Makes names in `tmp/` and arrivals in the index unique within the process; `tmp/` is emptied at each start.
+    fresh: PathBuf,
+    index: Mutex<Index>,
+    /// Told when a chunk waits to be flushed, or the flusher is to end.
+    to_flush: Condvar,
+    /// How many flushes somebody waits for; the others make way.
+    urgent: AtomicUsize,
+    /// How many chunks are on their way to peers that somebody waits for; the flusher makes way for a while.
+    pub(crate) awaited: AtomicUsize,
+    /// Makes names in `fresh/` and arrivals in the index unique within the process.
     next_serial: AtomicU64,
     /// Makes the next write fail half way, as a full disk does.
     #[cfg(test)]
     fail_next_write: Mutex<Option<ErrorKind>>,
 }
 
+#[derive(Debug, Default)]
+struct Index {
+    entries: BTreeMap<BlobId, Entry>,
+    /// What `entries` take on the disk.
+    bytes: u64,
+    /// What is to be flushed, in the order of arrival; an arrival that is gone meanwhile is skipped.
+    unflushed: VecDeque<(BlobId, u64)>,
+    closed: bool,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Entry {
+    encoding: Encoding,
+    /// Bytes on the disk.
     len: u64,
     /// When somebody last relied on it being here: nothing is deleted soon after.
     touched: Instant,
-    /// Which arrival of the blob this is: a copy found damaged is not confused with the good one that replaced it.
+    /// Which arrival of the chunk this is: a copy found damaged is not confused with the good one that replaced it.
     serial: u64,
+    place: Place,
+    durable: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Fresh,
+    Blobs,
+}
+
+/// How safe a chunk is on a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Level {
+    /// In a file: survives the end of the process.
+    Stored,
+    /// On the disk: survives the end of the system.
+    Durable,
 }
 
 impl Store {
     /// Opens the store, creating it where there is none.
     ///
-    /// All blobs found count as just touched: who refers to them may not have been read yet.
+    /// All chunks found count as just touched: who refers to them may not have been read yet.
     pub(crate) fn open(dir: &Path, now: Instant) -> Result<Self, Error> {
         let store = Self {
             blobs: dir.join("blobs"),
-            partial: dir.join("partial"),
-            tmp: dir.join("tmp"),
-            index: Mutex::new(BTreeMap::new()),
+            fresh: dir.join("fresh"),
+            index: Mutex::default(),
+            to_flush: Condvar::new(),
+            urgent: AtomicUsize::new(0),
+            awaited: AtomicUsize::new(0),
             next_serial: AtomicU64::new(0),
             #[cfg(test)]
             fail_next_write: Mutex::new(None),
@@ -65,168 +108,142 @@ impl Store {
     }
 
     fn recover(&self, dir: &Path, now: Instant) -> io::Result<()> {
-        for folder in [&self.blobs, &self.partial, &self.tmp] {
+        for folder in [&self.blobs, &self.fresh] {
             fs::create_dir_all(folder)?;
         }
-        for leftover in fs::read_dir(&self.tmp)? {
-            fs::remove_file(leftover?.path())?;
-        }
-        // A rename may have happened whose directory entry the last process did not live to make durable.
-        for folder in [&self.blobs, &dir.to_owned()] {
-            sync_dir(folder)?;
-        }
-        let mut index = self.index.lock();
+        sync_dir(dir)?;
         for file in fs::read_dir(&self.blobs)? {
             let file = file?;
-            match file.file_name().to_str().and_then(BlobId::from_hex) {
-                Some(id) => {
-                    index.insert(
-                        id,
-                        Entry {
-                            len: file.metadata()?.len(),
-                            touched: now,
-                            serial: self.serial(),
-                        },
-                    );
+            match file.file_name().to_str().and_then(parse) {
+                Some((id, encoding)) => {
+                    let serial = self.serial();
+                    let entry = Entry {
+                        encoding,
+                        len: file.metadata()?.len(),
+                        touched: now,
+                        serial,
+                        place: Place::Blobs,
+                        durable: true,
+                    };
+                    self.index.lock().insert(id, entry);
                 }
-                None => tracing::warn!(file = ?file.path(), "not a blob, left alone"),
+                None => tracing::warn!(file = ?file.path(), "not a chunk, left alone"),
             }
         }
-        Ok(())
-    }
-
-    /// Stores bytes and gives their name; they are durable then.
-    pub(crate) fn put(&self, bytes: &[u8], now: Instant) -> Result<BlobId, Error> {
-        let len = bytes.len() as u64;
-        if len > MAX_BLOB {
-            return Err(Error::TooLarge { len, limit: MAX_BLOB });
-        }
-        let id = BlobId::of(bytes);
-        if self.touch(&id, now).is_some() {
-            return Ok(id);
-        }
-        let tmp = self.tmp_path();
-        let written = self
-            .write_new(&tmp, bytes)
-            .and_then(|()| self.adopt(&tmp, id, len, now));
-        written.map_err(|error| {
-            // Best effort: what stays is removed at the next start.
-            let _ = fs::remove_file(&tmp);
-            failed(id, "write a blob", error)
-        })?;
-        Ok(id)
-    }
-
-    fn write_new(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = File::create_new(path)?;
-        self.write_all(&mut file, bytes)?;
-        file.sync_all()
-    }
-
-    /// Makes a complete, synced file the blob. Others may do the same at the same time: the content is the same.
-    fn adopt(&self, file: &Path, id: BlobId, len: u64, now: Instant) -> io::Result<()> {
-        let path = self.path(&id);
-        fs::rename(file, &path)?;
+        // A rename may have happened whose directory entry the last process did not live to make durable.
         sync_dir(&self.blobs)?;
-        let mut index = self.index.lock();
-        // Under the lock, as `discard_if` is: the file may have been taken for an older copy and moved away.
-        fs::metadata(&path)?;
-        index.insert(
-            id,
-            Entry {
-                len,
-                touched: now,
-                serial: self.serial(),
-            },
-        );
+        for file in fs::read_dir(&self.fresh)? {
+            let file = file?.path();
+            self.readmit(&file, now)?;
+        }
         Ok(())
     }
 
-    /// Whether the blob is durable here.
+    /// Takes a fresh file of an earlier process in, if it is whole.
+    fn readmit(&self, file: &Path, now: Instant) -> io::Result<()> {
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some((id, encoding)) = name.split_once('-').and_then(|(name, _serial)| parse(name)) {
+            let bytes = Bytes::from(fs::read(file)?);
+            let encoded = Encoded { encoding, bytes };
+            if !self.contains(&id) && encoded.decode().is_ok_and(|raw| BlobId::of(&raw) == id) {
+                let serial = self.serial();
+                fs::rename(file, self.fresh.join(fresh_name(&id, encoding, serial)))?;
+                self.admit(id, encoding, encoded.bytes.len() as u64, serial, now);
+                return Ok(());
+            }
+        }
+        fs::remove_file(file)
+    }
+
+    /// Stores a chunk whose content is known to be what its name says.
+    pub(crate) fn keep(&self, id: BlobId, encoded: &Encoded, now: Instant) -> Result<(), Error> {
+        let mut arrival = self.arrive(id, encoded.encoding)?;
+        arrival.write(&encoded.bytes)?;
+        arrival.adopt(now)
+    }
+
+    /// Whether the chunk is here.
     pub(crate) fn contains(&self, id: &BlobId) -> bool {
-        self.index.lock().contains_key(id)
+        self.index.lock().entries.contains_key(id)
     }
 
-    /// The length of a blob that is durable here, which counts as relied on from now.
-    pub(crate) fn touch(&self, id: &BlobId, now: Instant) -> Option<u64> {
+    /// How safe the chunk is, which counts as relied on from now; none when it is not here.
+    pub(crate) fn touch(&self, id: &BlobId, now: Instant) -> Option<Level> {
         let mut index = self.index.lock();
-        let entry = index.get_mut(id)?;
+        let entry = index.entries.get_mut(id)?;
         entry.touched = now;
-        Some(entry.len)
+        Some(if entry.durable { Level::Durable } else { Level::Stored })
     }
 
-    /// The blob, verified. A damaged copy is discarded, so that a good one can be fetched.
+    /// Bytes the chunk takes on the disk.
+    pub(crate) fn len(&self, id: &BlobId) -> Option<u64> {
+        self.index.lock().entries.get(id).map(|entry| entry.len)
+    }
+
+    /// How many chunks there are, and what they take on the disk.
+    pub(crate) fn totals(&self) -> (u64, u64) {
+        let index = self.index.lock();
+        (index.entries.len() as u64, index.bytes)
+    }
+
+    /// The chunk as it is stored, not verified: whoever receives it does that.
+    pub(crate) fn read_encoded(&self, id: &BlobId) -> Result<Encoded, Error> {
+        let (mut file, entry) = self.open_file(id)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(entry.len).unwrap_or(0));
+        io::Read::read_to_end(&mut file, &mut bytes).map_err(storage("read a chunk"))?;
+        Ok(Encoded {
+            encoding: entry.encoding,
+            bytes: bytes.into(),
+        })
+    }
+
+    /// The content, verified. A damaged copy is discarded, so that a good one can be fetched.
     pub(crate) fn read(&self, id: &BlobId) -> Result<Bytes, Error> {
-        let Some(entry) = self.index.lock().get(id).copied() else {
+        let Some(entry) = self.index.lock().entries.get(id).copied() else {
             return Err(Error::NotFound(*id));
         };
-        match fs::read(self.path(id)) {
-            Ok(bytes) if BlobId::of(&bytes) == *id => return Ok(bytes.into()),
-            Ok(_) => tracing::error!(%id, "damaged blob discarded"),
-            Err(error) if error.kind() == ErrorKind::NotFound => tracing::error!(%id, "blob file is gone"),
-            Err(error) => return Err(storage("read a blob")(error)),
+        match self.read_encoded(id) {
+            Ok(encoded) => match encoded.decode() {
+                Ok(raw) if BlobId::of(&raw) == *id => {
+                    return Ok(match raw {
+                        std::borrow::Cow::Borrowed(_) => encoded.bytes.clone(),
+                        std::borrow::Cow::Owned(raw) => raw.into(),
+                    });
+                }
+                Ok(_) | Err(_) => tracing::error!(%id, "damaged chunk discarded"),
+            },
+            Err(Error::Corrupt(_)) => tracing::error!(%id, "file of a chunk is gone"),
+            Err(error) => return Err(error),
         }
         let same_copy = |now: &Entry| now.serial == entry.serial;
         self.discard_if(id, same_copy)
-            .map_err(storage("discard a damaged blob"))?;
+            .map_err(storage("discard a damaged chunk"))?;
         Err(Error::Corrupt(*id))
     }
 
-    /// Up to `most` bytes of a blob from an offset, not verified: the receiver verifies the whole.
-    pub(crate) fn read_piece(&self, id: &BlobId, offset: u64, most: u64) -> Result<Bytes, Error> {
-        if !self.contains(id) {
-            return Err(Error::NotFound(*id));
-        }
-        let read = || {
-            let mut file = File::open(self.path(id))?;
-            file.seek(SeekFrom::Start(offset))?;
-            let mut bytes = Vec::new();
-            file.take(most).read_to_end(&mut bytes)?;
-            Ok(Bytes::from(bytes))
-        };
-        read().map_err(storage("read a blob"))
-    }
-
-    /// Deletes what is not kept and was not touched within the grace period, arriving pieces included. Gives how
-    /// many blobs went.
+    /// Deletes what is not kept and was not touched within the grace period. Gives how many chunks went.
     pub(crate) fn retain(&self, keep: &BTreeSet<BlobId>, now: Instant, grace: Duration) -> Result<usize, Error> {
-        let is_old = |touched: Instant| now.saturating_duration_since(touched) >= grace;
-        let unused = |(id, entry): (&BlobId, &Entry)| (!keep.contains(id) && is_old(entry.touched)).then_some(*id);
-        let candidates: Vec<BlobId> = self.index.lock().iter().filter_map(unused).collect();
+        let is_old = |entry: &Entry| now.saturating_duration_since(entry.touched) >= grace;
+        let unused = |(id, entry): (&BlobId, &Entry)| (!keep.contains(id) && is_old(entry)).then_some(*id);
+        let candidates: Vec<BlobId> = self.index.lock().entries.iter().filter_map(unused).collect();
         let mut deleted = 0;
         for id in candidates {
             // Looked at again: somebody may have touched it meanwhile.
-            let still_old = |entry: &Entry| is_old(entry.touched);
-            deleted += usize::from(self.discard_if(&id, still_old).map_err(storage("delete a blob"))?);
+            deleted += usize::from(self.discard_if(&id, is_old).map_err(storage("delete a chunk"))?);
         }
-        self.sweep_partial(grace)
-            .map_err(storage("delete an incomplete blob"))?;
         Ok(deleted)
     }
 
-    /// Incomplete blobs are known by their files alone, whose clock is the wall's.
-    fn sweep_partial(&self, grace: Duration) -> io::Result<()> {
-        for file in fs::read_dir(&self.partial)? {
-            let file = file?;
-            let age = file.metadata()?.modified()?.elapsed();
-            // A clock that went back makes no file old.
-            if age.is_ok_and(|it| it >= grace) {
-                remove_if_there(&file.path())?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes a blob out of the index and moves its file away under one lock, so that whoever stores the same blob at
+    /// Takes a chunk out of the index and moves its file away under one lock, so that whoever stores the same chunk at
     /// that moment either finds it here or leaves a new one; the slow deletion comes after. True when it did.
     fn discard_if(&self, id: &BlobId, really: impl Fn(&Entry) -> bool) -> io::Result<bool> {
-        let trash = self.tmp_path();
+        let trash = self.fresh.join(format!("trash-{}", self.serial()));
         {
             let mut index = self.index.lock();
-            if !index.get(id).is_some_and(really) {
+            let Some(entry) = index.entries.get(id).copied().filter(|entry| really(entry)) else {
                 return Ok(false);
-            }
-            match fs::rename(self.path(id), &trash) {
+            };
+            match fs::rename(self.path(id, &entry), &trash) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 Ok(()) | Err(_) => index.remove(id),
             };
@@ -235,25 +252,83 @@ impl Store {
         Ok(true)
     }
 
-    fn path(&self, id: &BlobId) -> PathBuf {
-        self.blobs.join(id.to_string())
+    /// Under the lock, so that the file does not move to another folder before it is open.
+    fn open_file(&self, id: &BlobId) -> Result<(File, Entry), Error> {
+        let index = self.index.lock();
+        let Some(entry) = index.entries.get(id).copied() else {
+            return Err(Error::NotFound(*id));
+        };
+        match File::open(self.path(id, &entry)) {
+            Ok(file) => Ok((file, entry)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::Corrupt(*id)),
+            Err(error) => Err(storage("open a chunk")(error)),
+        }
     }
 
-    fn tmp_path(&self) -> PathBuf {
-        self.tmp.join(self.serial().to_string())
+    /// A whole file in `fresh/` becomes the chunk; false when the same chunk came first, which then counts as touched.
+    fn admit(&self, id: BlobId, encoding: Encoding, len: u64, serial: u64, now: Instant) -> bool {
+        let entry = Entry {
+            encoding,
+            len,
+            touched: now,
+            serial,
+            place: Place::Fresh,
+            durable: false,
+        };
+        let mut index = self.index.lock();
+        if let Some(first) = index.entries.get_mut(&id) {
+            first.touched = now;
+            return false;
+        }
+        index.insert(id, entry);
+        index.unflushed.push_back((id, serial));
+        drop(index);
+        self.to_flush.notify_all();
+        true
+    }
+
+    fn path(&self, id: &BlobId, entry: &Entry) -> PathBuf {
+        match entry.place {
+            Place::Fresh => self.fresh.join(fresh_name(id, entry.encoding, entry.serial)),
+            Place::Blobs => self.blobs.join(name(id, entry.encoding)),
+        }
     }
 
     fn serial(&self) -> u64 {
         self.next_serial.fetch_add(1, Ordering::Relaxed)
     }
+}
 
-    fn write_all(&self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
-        #[cfg(test)]
-        if let Some(kind) = self.fail_next_write.lock().take() {
-            file.write_all(&bytes[..bytes.len() / 2])?;
-            return Err(kind.into());
+impl Index {
+    fn insert(&mut self, id: BlobId, entry: Entry) {
+        self.bytes += entry.len;
+        if let Some(before) = self.entries.insert(id, entry) {
+            self.bytes -= before.len;
         }
-        file.write_all(bytes)
+    }
+
+    fn remove(&mut self, id: &BlobId) {
+        if let Some(entry) = self.entries.remove(id) {
+            self.bytes -= entry.len;
+        }
+    }
+}
+
+fn name(id: &BlobId, encoding: Encoding) -> String {
+    match encoding {
+        Encoding::Raw => id.to_string(),
+        Encoding::Zstd => format!("{id}{PACKED}"),
+    }
+}
+
+fn fresh_name(id: &BlobId, encoding: Encoding, serial: u64) -> String {
+    format!("{}-{serial}", name(id, encoding))
+}
+
+fn parse(name: &str) -> Option<(BlobId, Encoding)> {
+    match name.strip_suffix(PACKED) {
+        Some(hex) => Some((BlobId::from_hex(hex)?, Encoding::Zstd)),
+        None => Some((BlobId::from_hex(name)?, Encoding::Raw)),
     }
 }
 
@@ -278,7 +353,10 @@ fn storage(what: &'static str) -> impl Fn(io::Error) -> Error {
 /// A full disk or quota is an error of its own: it passes.
 fn failed(id: BlobId, what: &'static str, error: io::Error) -> Error {
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::NoSpace(id),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::NoSpace {
+            id,
+            host: "this host".to_owned(),
+        },
         _ => storage(what)(error),
     }
 }

@@ -52,6 +52,7 @@ pub(super) fn kernel_record(record: &KernelRecord, infos: &[ReplicaInfo]) -> Val
         "execution_count": leading.map_or(0, |info| info.execution_count),
         "replicas": replicas,
         "pinned": leading.map(|info| info.pinned.as_slice()).unwrap_or_default(),
+        "replicating": leading.and_then(|info| info.replicating),
         "resources": {"gpus": record.spec.gpus, "leased": leading.map_or(0, |info| info.gpus)},
     })
 }
@@ -117,6 +118,7 @@ mod tests {
             execution_count: 5,
             pinned: Vec::new(),
             gpus: 1,
+            replicating: None,
         }
     }
 

@@ -1,10 +1,10 @@
 //! jupyter_server beside us: the same client, the same ipykernel.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use nbos_integration::{Http, LONG, MARK, eventually, kill_9, marked};
+use nbos_integration::{Http, LONG, MARK, eventually, kill_9, marked, root};
 use tempfile::TempDir;
 
 /// The version of `notes/jupyter.md`'s figures, the newest when this was written.
@@ -111,10 +111,6 @@ pub(crate) fn version() -> &'static str {
 
 fn environment() -> PathBuf {
     root().join("target/bench-python")
-}
-
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
 }
 
 fn run(command: &mut Command) {

@@ -4,18 +4,16 @@
 
 mod jupyter;
 mod report;
-mod sample;
 mod server;
 mod work;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nbos::client::Framing;
-use nbos_integration::{Cluster, Seed, failover};
+use nbos_integration::{Cluster, Sample, Seed, failover};
 
 use crate::jupyter::Jupyter;
 use crate::report::Report;
-use crate::sample::Sample;
 use crate::server::Server;
 
 /// Fresh starts of each server.
@@ -131,14 +129,4 @@ async fn round_trips(servers: &[Server; 2], report: &mut Report) {
 
 fn step(began: Instant, what: &str) {
     eprintln!("{:6.1} s  {what}", began.elapsed().as_secs_f64());
-}
-
-/// Milliseconds as they are printed.
-fn millis(time: Duration) -> String {
-    let millis = time.as_secs_f64() * 1_000.0;
-    if millis >= 100.0 {
-        format!("{millis:.0}")
-    } else {
-        format!("{millis:.1}")
-    }
 }

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
-use crate::jupyter::{root, version};
-use crate::sample::Sample;
+use nbos_integration::{Sample, facts, millis, root};
+
+use crate::CELLS;
+use crate::jupyter::version;
 use crate::work::{AtOnce, Starts, Trips};
-use crate::{CELLS, millis};
 
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -24,23 +24,15 @@ impl Report {
              ordinary WebSocket client: no TCP_QUICKACK. jupyter_server leaves Nagle's algorithm on, which costs such a client a \
              delayed acknowledgement, about 40 ms, on most cells.\n\n",
         );
-        let facts = [
-            ("date", shell("date -u +%Y-%m-%dT%H:%MZ")),
-            ("machine", machine()),
-            ("load before", shell("cut -d' ' -f1-3 /proc/loadavg")),
-            ("beside", version().to_owned()),
-            ("command", "`just bench`".to_owned()),
-        ];
-        for (name, fact) in facts {
-            text.push_str(&format!("- {name}: {fact}\n"));
-        }
+        text.push_str(&facts("just bench"));
+        text.push_str(&format!("- beside: {}\n", version()));
         text.push_str("\n| what | runs | nbos | jupyter_server |\n|---|---|---|---|\n");
         Self { text }
     }
 
     /// Medians, ms.
     pub(crate) fn row(&mut self, name: &str, what: &str, ours: &Sample, theirs: &Sample) {
-        let runs = ours.len();
+        let runs = ours.count();
         self.line(&format!(
             "| {name}: {what}, median ms | {runs} | {} | {} |",
             millis(ours.median()),
@@ -63,7 +55,7 @@ impl Report {
     pub(crate) fn trips(&mut self, code: &str, framing: &str, trips: &[Trips; 2]) {
         let both = |sample: &Sample| format!("{} / {}", millis(sample.median()), millis(sample.percentile(0.99)));
         let [ours, theirs] = trips;
-        let runs = ours.reply.len();
+        let runs = ours.reply.count();
         self.line(&format!(
             "| `{code}`, {framing} framing: → reply, p50 / p99 ms | {runs} | {} | {} |",
             both(&ours.reply),
@@ -78,7 +70,7 @@ impl Report {
 
     pub(crate) fn at_once(&mut self, kernels: usize, seen: &[AtOnce]) {
         let [ours, theirs] = seen else { return };
-        let rate = |seen: &AtOnce| format!("{:.0}", seen.trips.len() as f64 / seen.took.as_secs_f64());
+        let rate = |seen: &AtOnce| format!("{:.0}", seen.trips.count() as f64 / seen.took.as_secs_f64());
         let both = |seen: &AtOnce| {
             format!(
                 "{} / {}",
@@ -86,7 +78,7 @@ impl Report {
                 millis(seen.trips.percentile(0.99))
             )
         };
-        let runs = ours.trips.len();
+        let runs = ours.trips.count();
         self.line(&format!(
             "| {kernels} kernels at once, `pass`: cells a second | {runs} | {} | {} |",
             rate(ours),
@@ -117,7 +109,7 @@ impl Report {
 
     pub(crate) fn failover(&mut self, answered: &Sample, carried_on: &Sample) {
         let both = |sample: &Sample| format!("{} / {}", millis(sample.median()), millis(sample.longest()));
-        let runs = answered.len();
+        let runs = answered.count();
         let what = format!("executor's node `kill -9`ed within {CELLS} cells");
         self.line(&format!(
             "| {what}: → next reply, median / longest ms | {runs} | {} | session lost |",
@@ -142,28 +134,4 @@ impl Report {
         eprintln!("{line}");
         let _ = writeln!(self.text, "{line}");
     }
-}
-
-fn machine() -> String {
-    let model = shell("grep -m1 'model name' /proc/cpuinfo | cut -d: -f2");
-    let cores = shell("nproc");
-    let memory = shell("awk '/MemTotal/ {printf \"%.0f GiB\", $2 / 1048576}' /proc/meminfo");
-    let profile = if cfg!(debug_assertions) {
-        "debug build"
-    } else {
-        "release build"
-    };
-    format!(
-        "{model}, {cores} cores, {memory}, Linux {}, {profile}",
-        shell("uname -r")
-    )
-}
-
-fn shell(command: &str) -> String {
-    let output = Command::new("sh")
-        .args(["-c", command])
-        .output()
-        .map(|output| output.stdout)
-        .unwrap_or_default();
-    String::from_utf8_lossy(&output).trim().to_owned()
 }

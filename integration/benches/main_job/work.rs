@@ -3,10 +3,9 @@
 use std::time::{Duration, Instant};
 
 use nbos::client::{Channel, Framing, KernelConnection};
-use nbos_integration::{LONG, within};
+use nbos_integration::{LONG, Sample, within};
 use serde_json::json;
 
-use crate::sample::Sample;
 use crate::server::{Memory, Server};
 
 /// Cells before a round trip counts.

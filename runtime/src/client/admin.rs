@@ -73,8 +73,18 @@ pub struct Kernel {
     pub replicas: Vec<Replica>,
     #[serde(default)]
     pub pinned: Vec<PinnedVariable>,
+    /// How far the state of the cell that ends now has come; `None` when nothing large is on its way.
+    #[serde(default)]
+    pub replicating: Option<Replicating>,
     #[serde(default)]
     pub resources: Value,
+}
+
+/// Bytes on their way to a majority of the kernel's hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Replicating {
+    pub done: u64,
+    pub total: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]

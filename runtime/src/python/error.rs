@@ -39,13 +39,13 @@ const MIN_PYTHON: &str = "3.10";
 impl Error {
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NoPython => "NB0901",
-            Self::NoVenv { .. } => "NB0902",
-            Self::InstallFailed { .. } => "NB0903",
-            Self::Unsupported { .. } => "NB0904",
-            Self::TooOld { .. } => "NB0905",
-            Self::Io { .. } => "NB0906",
-            Self::DoesNotRun { .. } => "NB0907",
+            Self::NoPython => "NB0921",
+            Self::NoVenv { .. } => "NB0922",
+            Self::InstallFailed { .. } => "NB0923",
+            Self::Unsupported { .. } => "NB0924",
+            Self::TooOld { .. } => "NB0925",
+            Self::Io { .. } => "NB0926",
+            Self::DoesNotRun { .. } => "NB0927",
         }
     }
 }

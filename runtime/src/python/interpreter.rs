@@ -29,6 +29,9 @@ const NEEDED: [(&str, Version, Version); 2] = [
     ("cloudpickle", Version(3, 0), Version(4, 0)),
 ];
 
+/// Small packages that the shim imports too and that few interpreters have: what is missing is installed beside the shim.
+const BESIDE: [&str; 2] = ["blake3", "xxhash"];
+
 /// Prints what we want to know. Imports the packages for real: a broken installation must be noticed here and not in the
 /// first kernel.
 const PROBE: &str = "
@@ -107,7 +110,8 @@ impl Interpreter {
 
     /// Asks an interpreter what it is and which of the needed packages it can import.
     pub(super) fn probe(program: &Path) -> Result<Self, Error> {
-        Self::probe_for(program, &NEEDED.map(|(name, ..)| name))
+        let names: Vec<&str> = NEEDED.iter().map(|(name, ..)| *name).chain(BESIDE).collect();
+        Self::probe_for(program, &names)
     }
 
     fn probe_for(program: &Path, packages: &[&str]) -> Result<Self, Error> {
@@ -138,6 +142,12 @@ impl Interpreter {
             path: program.to_path_buf(),
             ..found
         })
+    }
+
+    /// Packages of the shim's that can be installed beside it and that this interpreter does not have.
+    pub(super) fn lacking(&self) -> Vec<&'static str> {
+        let has = |name: &str| self.packages.get(name).is_some_and(Option::is_some);
+        BESIDE.into_iter().filter(|name| !has(name)).collect()
     }
 
     /// Its path, when it is recent enough and has the packages that the shim imports.

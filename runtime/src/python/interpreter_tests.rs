@@ -38,7 +38,7 @@ fn own_interpreter_with_the_packages() {
 #[test]
 fn own_interpreter_without_them_says_what_to_install() {
     let error = supported("3, 12, 1", r#""ipykernel": null, "cloudpickle": "2.2.1""#).unwrap_err();
-    assert_eq!(error.code(), "NB0904");
+    assert_eq!(error.code(), "NB0924");
     let message = error.to_string();
     for part in [
         "cannot import ipykernel",
@@ -58,7 +58,7 @@ fn own_interpreter_without_them_says_what_to_install() {
 #[test]
 fn own_interpreter_too_old() {
     let error = supported("3, 6, 15", "").unwrap_err();
-    assert_eq!(error.code(), "NB0905");
+    assert_eq!(error.code(), "NB0925");
     assert!(error.to_string().contains("3.6.15"), "{error}");
 }
 
@@ -73,7 +73,7 @@ fn not_an_interpreter() {
         (dir.path().join("none"), "No such file"),
     ] {
         let error = Interpreter::probe(&path).unwrap_err();
-        assert_eq!(error.code(), "NB0907");
+        assert_eq!(error.code(), "NB0927");
         assert!(error.to_string().contains(part), "{error}");
     }
 }
@@ -82,10 +82,10 @@ fn not_an_interpreter() {
 fn search_takes_the_first_suitable_one() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let path = std::env::join_paths([first.path(), second.path()]).unwrap();
-    assert_eq!(Interpreter::find(&path).unwrap_err().code(), "NB0901");
+    assert_eq!(Interpreter::find(&path).unwrap_err().code(), "NB0921");
 
     fake(second.path(), "python3", "3, 8, 2", "null", "");
-    assert_eq!(Interpreter::find(&path).unwrap_err().code(), "NB0905");
+    assert_eq!(Interpreter::find(&path).unwrap_err().code(), "NB0925");
 
     fake(second.path(), "python3.12", "3, 12, 0", "\"ensurepip\"", "");
     fake(second.path(), "python3.11", "3, 11, 0", "null", "");
@@ -100,7 +100,7 @@ fn missing_ensurepip_names_the_debian_package() {
     let dir = tempfile::tempdir().unwrap();
     fake(dir.path(), "python3", "3, 12, 0", "\"ensurepip\"", "");
     let error = Interpreter::find(dir.path().as_os_str()).unwrap_err();
-    assert_eq!(error.code(), "NB0902");
+    assert_eq!(error.code(), "NB0922");
     let message = error.to_string();
     assert!(
         message.contains("ensurepip") && message.contains("apt install python3-venv"),
@@ -114,4 +114,18 @@ fn versions() {
     assert_eq!(parse("8.0.0a1"), Some(Version(8, 0)));
     assert_eq!(parse("6"), Some(Version(6, 0)));
     assert_eq!(parse("dev"), None);
+}
+
+#[test]
+fn what_it_lacks_is_installed_beside_the_shim() {
+    let dir = tempfile::tempdir().unwrap();
+    let lacking = |packages: &str| {
+        let path = fake(dir.path(), "py", "3, 12, 1", "null", packages);
+        Interpreter::probe(&path).unwrap().lacking()
+    };
+    assert_eq!(lacking(GOOD), ["blake3", "xxhash"]);
+    assert_eq!(
+        lacking(&format!(r#"{GOOD}, "blake3": "1.0.5", "xxhash": null"#)),
+        ["xxhash"]
+    );
 }

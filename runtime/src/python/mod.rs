@@ -19,7 +19,7 @@ use crate::state_dir::{self, StateDir, write_private};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PythonEnv {
     pub interpreter: PathBuf,
-    /// Directory that holds the package `nbos_kernel`; goes into `PYTHONPATH`.
+    /// Directory that holds the package `nbos_kernel`, and what else the interpreter lacks; goes into `PYTHONPATH`.
     pub shim_path: PathBuf,
 }
 
@@ -32,18 +32,27 @@ impl PythonEnv {
         packages: &[String],
         report: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Self, Error> {
-        let shim_path = shim::unpack(&state.python_dir())?;
-        let interpreter = match own {
-            Some(path) => Interpreter::probe(path)?.into_supported()?,
-            None => {
-                let base = Interpreter::find(&std::env::var_os("PATH").unwrap_or_default())?;
-                let requirements = Requirements::new(packages);
-                let variable = |name: &str| std::env::var_os(name);
-                let root = venv::cache_root(&variable, state)?;
-                venv::find_or_make(&root, &base, &requirements, report)?
-            }
-        };
-        Ok(Self { interpreter, shim_path })
+        let dir = state.python_dir();
+        if let Some(path) = own {
+            let found = Interpreter::probe(path)?;
+            let lacking = shim::requirements_of(&found.lacking());
+            let interpreter = found.into_supported()?;
+            let shim_path = if lacking.is_empty() {
+                shim::unpack(&dir)?
+            } else {
+                // They go beside the shim: an interpreter of the user's own is not ours to change.
+                shim::unpack_with(&dir, &interpreter, &lacking, report)?
+            };
+            return Ok(Self { interpreter, shim_path });
+        }
+        let base = Interpreter::find(&std::env::var_os("PATH").unwrap_or_default())?;
+        let requirements = Requirements::new(packages);
+        let variable = |name: &str| std::env::var_os(name);
+        let root = venv::cache_root(&variable, state)?;
+        Ok(Self {
+            interpreter: venv::find_or_make(&root, &base, &requirements, report)?,
+            shim_path: shim::unpack(&dir)?,
+        })
     }
 
     /// The environment that [`PythonEnv::write`] left; `None` when there is none.

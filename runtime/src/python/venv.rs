@@ -105,6 +105,34 @@ pub(super) fn find_or_make(
     Ok(python)
 }
 
+/// Installs packages for an interpreter into a directory outside it.
+pub(super) fn install_into(
+    dir: &Path,
+    interpreter: &Path,
+    packages: &[&str],
+    report: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), Error> {
+    report(Progress::Creating {
+        dir,
+        direct_requirements: packages.len(),
+    });
+    let mut pip = Command::new(interpreter);
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--no-input",
+        "--disable-pip-version-check",
+        "--quiet",
+    ])
+    .args(["--no-deps", "--target"])
+    .arg(dir)
+    .args(packages);
+    follow(pip, dir, Instant::now() + INSTALL_WITHIN, &mut |_| {})?;
+    report(Progress::Done);
+    Ok(())
+}
+
 /// Complete, and its interpreter still runs: the one it was made from may have been removed since.
 fn is_complete(dir: &Path) -> bool {
     let runs = || {

@@ -86,7 +86,7 @@ fn pip_failure_shows_its_last_lines_and_leaves_nothing_complete() {
     );
     let requirements = Requirements::new(&[]);
     let error = find_or_make(dir.path(), &base, &requirements, &mut |_| {}).unwrap_err();
-    assert_eq!(error.code(), "NB0903");
+    assert_eq!(error.code(), "NB0923");
     let message = error.to_string();
     assert!(
         message.contains("no network") || message.contains("line 100"),

@@ -61,6 +61,14 @@ pub(crate) fn kernel(kernel: &Kernel) -> String {
         "kernel {}\nstate {}, executor {executor}, epoch {}, {} cells, resources {}\n\n",
         kernel.id, kernel.state, kernel.epoch, kernel.cells, kernel.resources
     );
+    if let Some(replicating) = kernel.replicating {
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        text.push_str(&format!(
+            "replicating the last cell: {} of {} MiB are on a majority of hosts\n\n",
+            mib(replicating.done),
+            mib(replicating.total)
+        ));
+    }
     let replicas = kernel.replicas.iter().map(|replica| {
         [
             replica.host.clone(),
@@ -158,12 +166,14 @@ h2    suspected  0 of 0 leased  0         -
                 {"host": "h1", "replica_id": 1, "role": "executor", "pid": 10, "applied": 9},
                 {"host": "h2", "replica_id": 2, "role": "standby", "pid": null, "applied": 9},
                 {"host": "h3", "replica_id": 3, "role": "joining", "pid": null, "applied": 0}],
+            "replicating": {"done": 1_048_577, "total": 5_242_880},
             "pinned": [{"name": "g", "type": "generator", "why": "cannot pickle", "home": "h1", "cell": 4}],
         });
         let one: Kernel = serde_json::from_value(answer).unwrap();
         let text = kernel(&one);
         for part in [
             "epoch 2, 5 cells",
+            "2 of 5 MiB are on a majority",
             "h2    standby   2        unloaded",
             "g     generator  h1    [4]   cannot pickle",
         ] {

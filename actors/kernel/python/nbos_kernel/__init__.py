@@ -17,16 +17,28 @@ Modules, from the wire upwards:
 - ``kinds``       what the walk and the pickler tell apart
 - ``walk``        which names share mutable objects (after it ran)
 - ``groups``      the known groups: members, shared objects, fingerprints, pins
-- ``pickler``     one group to bytes; ``arrays``, ``classes`` and ``singletons`` are its special cases
+- ``pickler``     one group to bytes, by the rules in ``registry``: one module for each kind of object
+                  (``arrays``, ``classes``, ``containers``, ``contexts``, ``databases``, ``exceptions``, ``figures``, ``files``, ``frames``,
+                  ``functions``, ``futures``, ``instances``, ``library``, ``memory``, ``references``, ``stays``, ``suspended``,
+                  ``tensors``, ``threads``, ``tracebacks``, ``values``)
+- ``singletons``  objects that travel by name; ``salvage``  loading what can be loaded of a group
+- ``replaced``    what happens to the objects that an apply replaces
 - ``rebuild``     what those bytes call when they are loaded
 - ``pins``        objects that cannot leave this process, and what stands in for them elsewhere
-- ``ambient``     state that is not a variable: cwd, environment, random generators, filters
-- ``imports``     modules the notebook loaded
+- ``ambient``     state that is not a variable: cwd, environment, random generators, switches of the process
+- ``imports``     installed modules the notebook loaded; ``modules`` those that are its own and travel by value
+- ``patches``     attributes of installed modules it changed, ``originals`` what was there; ``tables`` what it put into theirs
+- ``registries``  handlers, hooks, filters and codecs it registered; ``logs`` logging; ``libraries`` settings of libraries
 - ``history``     ``In``, ``Out``, ``_``
+- ``places``      what hangs from something else than a variable; ``hooks`` and ``magics`` those of IPython
+- ``options``     IPython's switches; ``parts`` its objects that every process has; ``traits``, ``optimizers`` rules for theirs
+- ``audit``       compares what a delta makes in ``scratch``, another process, by ``digest`` (and ``digest_libraries``)
 - ``background``  threads and tasks beside the cells
 - ``session``     what is known; ``codec`` a group to bytes and back
-- ``streams``     bytes without copies; ``delta`` what is sent
-- ``capture``     all of it after a cell; ``apply``: all of it on a standby
+- ``streams``     bytes without copies; ``chunks`` large memory by its content; ``delta`` what is sent
+- ``look``        which groups changed, and how they are made up now
+- ``capture``     all of it after a cell; ``scrub``: the same while the kernel is idle
+- ``apply``       all of it on a standby; ``deferred``: what arrives later
 """
 
 __version__ = "0.1.0"

@@ -29,6 +29,7 @@ class KernelApp(IPKernelApp):
 
     kernel_class = Type(Kernel, klass="ipykernel.kernelbase.Kernel")
     side: Side
+    audited = False
 
     def _ip_default(self) -> str:
         # The base class lists every network interface to find this; a connection file names its
@@ -41,6 +42,8 @@ class KernelApp(IPKernelApp):
 
     def _ready(self) -> None:
         self.kernel.serve_side(self.side)
+        if self.audited:
+            self.kernel.audit()
         self.side.send({
             "t": "hello",
             "pid": os.getpid(),
@@ -67,12 +70,13 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="nbos_kernel", description="an IPython kernel that reports what its cells change")
     parser.add_argument("-f", dest="connection_file", required=True, help="Jupyter connection file")
     parser.add_argument("--side", required=True, help="unix socket of the replica")
+    parser.add_argument("--audit", action="store_true", help="compare what each delta makes in another process")
     args = parser.parse_args(argv)
     _close_stdin()
     debugger.install()
     side = Side(args.side)
     # As argv, not as a keyword: programs look for "IPKernelApp" in get_ipython().config.
     app: Any = KernelApp.instance(config=_settings())
-    app.side = side
+    app.side, app.audited = side, args.audit
     app.initialize(["-f", args.connection_file])
     app.start()

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import sys
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
-from nbos_kernel import history
+from IPython.core.inputtransformer2 import TransformerManager
+
+from nbos_kernel import history, static
 from nbos_kernel.background import Background
-from nbos_kernel.codec import Payload, stand_in
-from nbos_kernel.delta import RANK_DEFINITIONS, RANK_HISTORY, RANK_IMPORTS, RANK_VARIABLES, Delta
-from nbos_kernel.groups import Group, class_member, is_class, key_of
+from nbos_kernel.chunks import Interrupted
+from nbos_kernel.delta import RANK_HISTORY, RANK_IMPORTS, Delta, pack
+from nbos_kernel.groups import NOTHING, is_variable
+from nbos_kernel.look import Look
 from nbos_kernel.pins import BOOK, is_absent
+from nbos_kernel.places import CALLBACKS, Scope
+from nbos_kernel.plain import Plain
 from nbos_kernel.session import Session
 from nbos_kernel.static import DYNAMIC, Plan
-from nbos_kernel.walk import Facts, Walker
+from nbos_kernel.streams import Payload
+
+# The notebook's names, those bound to other objects than at the last look, and those that are gone.
+Names = tuple[set[str], set[str], list[str]]
+
+# While a look at everything takes less (seconds), every cell ends with one. Else the cell's own delta has what its
+# code can touch, and the pass over the rest is left to the idle kernel, right after the reply (`scrub`): a cell is
+# not to wait longer because the session is large. A planned move orders a full pass before, whatever it takes.
+FULL_PASS = 0.0007
+# As before, for groups whose bytes must be made once before a cell that may change them.
+LEARN = 0.010
 
 
 class Capture:
@@ -26,18 +45,41 @@ class Capture:
         # Set when something ran that no plan covers: the next capture looks at everything.
         self.look_at_everything = False
         self._unverified: set[str] = set()
+        # There is time to look closely; as long as it takes.
+        self._deep = self._whole = False
+        self._plain = Plain(session)
         self._background = Background()
+        # Threads or tasks of the notebook run, as of the last time it was asked.
+        self._beside_cells = False
 
     def ready(self) -> None:
         """The kernel serves: threads that exist now are not the notebook's."""
         self._background = Background()
+        self._session.places.ready()
 
     # Before a cell.
 
     def begin(self) -> Plan:
         """A new cell; its statements are added to the plan as IPython runs them."""
         self._plan, self._before, self._before_reads = Plan(), set(), set()
+        self._plain.begin()
+        # What began since the last cell was begun by something that has everything looked at.
+        self._beside_cells = self._beside_cells and self._background.runs()
+        self._before_callbacks()
         return self._plan
+
+    def _before_callbacks(self) -> None:
+        """Callbacks and transformers of the notebook run before the cell's own code does."""
+        session = self._session
+        if session.groups.unknown:
+            self._learn(session.groups.closure([it for it in session.places.now if it.startswith(CALLBACKS)], set()))
+
+    def deferred(self) -> list[str]:
+        """The groups that have not arrived here yet and that the plan can reach."""
+        session, plan, reads = self._session, self._plan, set()
+        names = {*plan.names, *session.history.behind(plan.names), *session.places.hot(self._scope())}
+        reached = session.groups.closure(names, reads) | names | reads
+        return session.deferred.behind(reached, self._everything() or not reads.isdisjoint(DYNAMIC))
 
     def planned(self) -> None:
         """The plan has grown and its code is about to run: note what that code can reach as things
@@ -45,222 +87,252 @@ class Capture:
         session = self._session
         reads: set[str] = set()
         self._plan.names |= session.history.behind(self._plan.names)
-        names = session.groups.by_member if self._everything() else self._plan.names
+        # Callbacks and formatters run without being named: what hangs from places is always in reach.
+        hot = session.places.hot(self._scope())
+        names = session.groups.by_member if self._everything() else {*self._plan.names, *hot}
         self._before |= session.groups.closure(names, reads)
         self._before_reads |= reads
         if not self._plan.everything and not reads.isdisjoint(DYNAMIC):
             self._plan.everything = True
             self._before |= session.groups.closure(list(session.groups.by_member), reads)
-        for member in self._before:
-            group = session.groups.by_member.get(member)
-            if group is not None and group.fingerprint is None:
-                self._baseline(group)
+        self._plain.planned(self._plan.names | reads)
+        if self._everything() or not self._plain.so_far:
+            session.places.before(self._scope())
+        if session.groups.unknown:
+            self._learn(session.groups.by_member if session.groups.cost < LEARN else self._before)
 
-    def _baseline(self, group: Group) -> None:
-        try:
-            values = {member: self._value(member, group.facts) for member in group.members}
-            group.fingerprint = self._session.codec.dump(values, group.facts).fingerprint()
-        except Exception:  # noqa: BLE001 - without a baseline the group is sent once more
-            group.fingerprint = None
+    def _learn(self, members: Collection[str]) -> None:
+        """What came from elsewhere and may change now: note what it is in our own bytes."""
+        for group in list(self._session.groups.unknown.values()):
+            if any(member in members for member in group.members):
+                self._session.learn(group)
 
     # After a cell.
 
-    def finish(self) -> Delta:
-        """The delta of the cell. Never raises: what could not be looked at is pinned."""
+    def finish(self, check: Callable[[], None]) -> Delta:
+        """The delta of the cell. Never raises: what could not be looked at or sent is pinned. `check` may raise
+        `Interrupted` before a chunk is sent."""
+        with _collected_later():
+            names = self._names()
+            plain = not self._everything() and self._plain.ended(self._plan.names | self._before_reads, names[1], names[2])
+            delta = self._begin_look(check, plain)
+            self._variables(delta, names, plain)
+        if plain:
+            self._step(self._history, delta)
+        else:
+            self._beside(delta)
+        self.look_at_everything = False
+        return self._end_look(delta)
+
+    def full_pass(self) -> Delta:
+        """Between cells: all that is not in the manifest, for whatever reason."""
+        delta = self._begin_look(_no_check)
+        self._plan = Plan(everything=True)
+        self._deep = self._whole = True
+        self._variables(delta, self._names())
+        self._beside(delta)
+        self._deep = self._whole = self.look_at_everything = False
+        return self._end_look(delta)
+
+    def idle_start(self, give_way: Callable[[], None]) -> tuple[Delta, list[str] | None]:
+        """The first part of a full pass that gives way to requests: everything but the variables as they are.
+        Returns the keys of the groups that are left to look at; None when this part was interrupted."""
+        session, groups = self._session, self._session.groups
+        delta = self._begin_look(give_way)
+        self._plan, self._deep = Plan(everything=True), True
+        try:
+            places = self._look_at_places()
+            current, rebound, gone = self._names()
+            touched = {*rebound, *(self._unverified & current), *places}
+            look = Look(session, delta, current, give_way=True)
+            look.run(touched, gone)
+            self._unverified = look.again
+            self._beside(delta)
+        except Interrupted:
+            return self._end_look(delta), None
+        finally:
+            self._deep = False
+        return self._end_look(delta), [key for key, group in groups.by_key.items() if group.held is NOTHING or type(group.held) is ModuleType]
+
+    def idle_groups(self, keys: Iterable[str], give_way: Callable[[], None]) -> tuple[Delta, bool]:
+        """Another part: these groups. False when it was interrupted."""
+        by_key = self._session.groups.by_key
+        delta = self._begin_look(give_way)
         session = self._session
         session.codec.refresh()
-        delta = Delta()
+        session.codec.check = give_way
         try:
-            self._variables(delta)
-        except Exception as error:  # noqa: BLE001
-            delta = self._give_up(error)
-        for step in (self._ambient, self._modules, self._history):
+            current, rebound, gone = self._names()
+            members = [member for key in keys if key in by_key for member in by_key[key].members]
+            Look(session, delta, current, give_way=True).run([*rebound, *members], gone)
+        except Interrupted:
+            return self._end_look(delta), False
+        finally:
+            session.codec.check = None
+        return self._end_look(delta), True
+
+    def touches(self, code: str, of: list[str]) -> list[str]:
+        """Which of these names can a piece of code touch? On any thread; nothing is run for it."""
+        shell, session = self._session.shell, self._session
+        plan, reads = Plan(), set()
+        if shell.ast_transformers or shell.input_transformers_post:
+            return of
+        for _ in range(3):
             try:
-                step(delta)
-            except Exception as error:  # noqa: BLE001 - one provider must not cost the variables
-                _warn(f"NB0904: {step.__name__.strip('_')} of this session was not replicated: {error}")
+                static.add_source(code, TransformerManager().transform_cell, plan)
+                names = {*plan.names, *session.history.behind(plan.names), *list(session.places.now)}
+                reached = session.groups.closure(names, reads) | names
+                everything = plan.everything or not reads.isdisjoint(DYNAMIC)
+                return of if everything else [name for name in of if name in reached or name in reads]
+            except RuntimeError:  # a cell changes the session at this moment
+                continue
+        return of
+
+    def share(self, keys: list[str], seconds: float) -> int:
+        """How many of these groups can be looked at in that time; at least one."""
+        by_key = self._session.groups.by_key
+        for number, key in enumerate(keys):
+            if key in by_key:
+                seconds -= by_key[key].cost
+            if seconds < 0:
+                return max(number, 1)
+        return len(keys)
+
+    def watched(self) -> bool:
+        """Whether the session may change while no cell runs."""
+        return self._background.runs()
+
+    def _begin_look(self, check: Callable[[], None], plain: bool = False) -> Delta:
+        session = self._session
+        if not plain:
+            self._beside_cells = self._background.runs()
+        session.chunks.check, session.chunks.copies = check, self._beside_cells
+        return Delta()
+
+    def _end_look(self, delta: Delta) -> Delta:
+        self._session.chunks.check = _no_check  # a few megabytes at most
+        delta.fit(self._session.chunks)
         delta.pinned = self._pinned()
-        self.look_at_everything = False
         return delta
+
+    def _beside(self, delta: Delta) -> None:
+        for step in (self._ambient, self._modules, self._history):
+            self._step(step, delta)
+
+    def _step(self, step: Callable[[Delta], None], delta: Delta) -> None:
+        try:
+            step(delta)
+        except Exception as error:  # noqa: BLE001 - one provider must not cost the variables
+            if isinstance(error, Interrupted) and self._deep:
+                raise
+            _warn(f"NB0904: {step.__name__.strip('_')} of this session was not replicated: {error}")
 
     def nothing(self) -> Delta:
         """The delta of a cell that could not be looked at now."""
         return Delta(pinned=self._pinned())
 
     def _everything(self) -> bool:
-        return self._plan.everything or self.look_at_everything or self._background.runs()
+        return self._plan.everything or self.look_at_everything or self._beside_cells
 
-    def _touched(self) -> tuple[set[str], set[str], list[str]]:
-        """The notebook's names, members to look at, and names that are gone."""
+    def _scope(self) -> Scope:
+        plan = self._plan
+        return Scope(plan.names | self._before_reads, plan.texts, plan.stores, self._everything(), self._deep, self._whole)
+
+    def _names(self) -> Names:
+        """The notebook's names, those bound to other objects than at the last look, and those that are gone."""
+        ids = self._session.ids
+        current, rebound = self._session.tracked()
+        gone = [name for name in ids if name not in current] if len(ids) > len(current) - len(rebound) else []
+        return current, rebound, gone
+
+    def _touched(self, names: Names, plain: bool) -> set[str]:
+        """Members to look at. A plain cell cannot have changed what it does not name."""
         session, groups = self._session, self._session.groups
-        current, rebound = session.tracked()
-        gone = [name for name in session.ids if name not in current] if len(session.ids) > len(current) - len(rebound) else []
+        current, rebound, gone = names
         if self._everything():
-            return current, current | set(groups.by_member), gone
+            return current | set(groups.by_member)
         reads: set[str] = set(self._before_reads)
-        touched = groups.closure({*self._plan.names, *rebound, *gone}, reads) | self._before
+        touched = groups.closure({*self._plan.names, *rebound, *gone, *session.places.hot(self._scope())}, reads) | self._before
         if not reads.isdisjoint(DYNAMIC):
-            return current, current | set(groups.by_member), gone
+            return current | set(groups.by_member)
+        if groups.cost < FULL_PASS and not plain:
+            touched |= set(groups.by_member)
         # A name that an old function reads and that is new has no group yet; rebound has it.
-        return current, touched | rebound | (self._unverified & current), gone
+        return touched | rebound | (self._unverified & current)
 
-    def _variables(self, delta: Delta) -> None:
-        session, groups = self._session, self._session.groups
-        current, touched, gone = self._touched()
-        old: dict[str, Group] = {}
-        walker = Walker(session.namespace, session.codec.by_name, session.codec.singletons, groups.owner)
-        classes: dict[str, Any] = {}
-        work = sorted(touched)
-        while work or walker.met:
-            for group in walker.met:  # shares an object with what was walked: its members join in
-                work.extend(group.members)
-            walker.met.clear()
-            if not work:
-                break
-            member = work.pop()
-            if member in walker.facts:
-                continue
-            group = groups.by_member.get(member)
-            if group is not None and group.key not in old:
-                old[group.key] = group
-                groups.remove(group)
-                work.extend(group.members)
-                classes.update(_classes_of(group))
-            if is_class(member):
-                if member in classes:
-                    facts = walker.notebook_class(member, classes[member])
-                else:
-                    continue
-            elif member in current:
-                facts = walker.variable(member, session.namespace[member])
-            else:
-                continue
-            for tracker_id, cls in facts.classes.items():
-                name = class_member(tracker_id)
-                classes[name] = cls
-                if name not in walker.facts:
-                    work.append(name)
-        self._regroup(walker, old, classes, delta)
-        for name in gone:
-            session.ids.pop(name, None)
-        for name in walker.facts:
-            if not is_class(name):
-                session.ids[name] = id(session.namespace[name])
-        self._collect_garbage(old, gone, delta)
-        self._unverified.clear()
-
-    def _regroup(self, walker: Walker, old: dict[str, Group], classes: dict[str, Any], delta: Delta) -> None:
-        session, groups = self._session, self._session.groups
-        changed: list[tuple[Group, int, Payload]] = []
-        for members in walker.groups().values():
-            ordered = tuple(sorted(members))
-            facts = walker.facts[ordered[0]]
-            for member in ordered[1:]:
-                facts.merge(walker.facts[member])
-            facts.classes.update({m[len("@class:"):]: classes[m] for m in ordered if is_class(m)})
-            group = Group(key_of(ordered), ordered, facts)
-            values = {m: classes[m] if is_class(m) else session.namespace[m] for m in ordered}
-            payload = self._payload(values, facts)
-            group.fingerprint = payload.fingerprint()
-            group.pins = list({pin.id: pin for pin in payload.pins.values()}.values())
-            group.pinned_names = session.pinned_below(group.names, group.pins)
-            groups.add(group)
-            before = old.get(group.key)
-            if before is None or before.members != ordered or before.fingerprint != group.fingerprint:
-                changed.append((group, _rank(values), payload))
-        self._drop_unneeded_classes(old)
-        for group, rank, payload in changed:
-            if groups.by_key.get(group.key) is group:
-                delta.add(group.key, group.names, rank, payload.parts)
-
-    def _payload(self, values: dict[str, Any], facts: Facts) -> Payload:
-        codec = self._session.codec
+    def _variables(self, delta: Delta, names: Names, plain: bool = False) -> None:
+        session, (current, _, gone) = self._session, names
+        places = set() if plain else self._look_at_places()
+        touched = self._touched(names, plain)
+        now = session.places.now
+        touched -= {member for member in now if member in touched and (plain or session.places.same(member))}
+        touched |= places
+        look = Look(session, delta, current)
         try:
-            return codec.dump_isolated(values, facts)
+            look.run(touched, gone)
+            self._unverified = look.again
         except Exception as error:  # noqa: BLE001
-            why = f"NB0904: it could not be captured: {error or type(error).__name__}"
-            pinned = {m: stand_in(v, m, why) for m, v in values.items() if not is_class(m)}
-            return codec.dump(pinned, Facts())
+            self._give_up(error, delta, current, touched)
+            delta.deleted += gone
 
-    def _drop_unneeded_classes(self, old: dict[str, Group]) -> None:
-        groups = self._session.groups
-        if groups.of_classes:
-            needed = groups.reachable_classes()
-            for group in list(groups.of_classes.values()):
-                if needed.isdisjoint(group.members):
-                    groups.remove(group)
-                    old.setdefault(group.key, group)
+    def _look_at_places(self) -> set[str]:
+        """Read the places; returns the members that are new or gone."""
+        places = self._session.places
+        before = set(places.now)
+        now, known = places.look(self._scope()), self._session.groups.by_member
+        self._session.codec.refresh()  # what the notebook put into a module is none of the objects that travel by name
+        return {member for member in before.union(now) if member not in now or member not in known}
 
-    def _collect_garbage(self, old: dict[str, Group], gone: list[str], delta: Delta) -> None:
-        """Names, and groups of the manifest, that no longer exist."""
-        groups = self._session.groups
-        delta.deleted += gone
-        delta.deleted += [key for key, group in old.items() if not group.names and key not in groups.by_key]
-        if BOOK.owns_any():
-            BOOK.keep_only({pin.id for group in groups.by_key.values() for pin in group.pins})
-
-    def _value(self, member: str, facts: Facts) -> Any:
-        return facts.classes[member[len("@class:"):]] if is_class(member) else self._session.namespace[member]
-
-    def _give_up(self, error: Exception) -> Delta:
-        """The capture itself failed. What the cell may have touched is pinned and not kept as it was:
+    def _give_up(self, error: Exception, delta: Delta, current: set[str], touched: set[str]) -> None:
+        """The look itself failed. What the cell may have touched is pinned and not kept as it was:
         an old value on a standby would be silently wrong."""
-        session, groups = self._session, self._session.groups
-        delta = Delta()
+        session = self._session
         why = f"NB0904: the capture of the cell failed: {type(error).__name__}: {error}"
-        try:
-            names, touched, gone = self._touched()
-        except Exception:  # noqa: BLE001
-            names, touched, gone = set(session.namespace), set(session.namespace), []
-        missing = [n for n in names if n not in groups.by_member]
-        for name in sorted({*(n for n in touched if not is_class(n)), *missing} & names):
-            group = groups.by_member.get(name)
-            if group is not None:
-                groups.remove(group)
-                delta.deleted += [n for n in group.names if n not in names]
-            try:
-                placeholder = stand_in(session.namespace[name], name, why)
-                payload = session.codec.dump({name: placeholder}, Facts())
-            except Exception:  # noqa: BLE001
-                delta.deleted.append(name)
-                continue
-            made = Group(name, (name,), Facts(), payload.fingerprint(), list(payload.pins.values()))
-            made.pinned_names = [(name, pin) for pin in made.pins]
-            groups.add(made)
-            delta.add(name, [name], RANK_VARIABLES, payload.parts)
-            self._unverified.add(name)
-        delta.deleted += gone
-        for name in gone:
-            session.ids.pop(name, None)
+        delta.clear()
+        look = Look(session, delta, current)
+        unknown = [name for name in current if name not in session.groups.by_member]
+        look.pin({*filter(is_variable, touched), *unknown} & current, why)
+        look.run((), [])
+        session.places.forget()
+        self._unverified = look.again
         _warn(why)
-        return delta
 
     # Beside the variables.
 
     def _ambient(self, delta: Delta) -> None:
         session = self._session
+        scope = self._scope()
         for provider in session.ambient:
-            if provider.unchanged():
-                continue
-            value = provider.read()
-            if value != session.ambient_seen.get(provider.key):
-                payload = session.codec.dump_value(value)
-                session.ambient_seen[provider.key] = value
-                delta.add(provider.key, [], provider.rank, payload.parts)
+            try:
+                if not self._deep and ((provider.calls and not scope.reaches(provider.calls)) or provider.unchanged(scope)):
+                    continue
+                value = provider.full() if self._deep else provider.read()
+                if value != session.ambient_seen.get(provider.key):
+                    self._add(delta, provider.key, provider.rank, session.codec.dump_value(value))
+                    session.ambient_seen[provider.key] = value
+            except Exception as error:  # noqa: BLE001 - one provider must not cost the variables
+                if isinstance(error, Interrupted) and self._deep:
+                    raise
+                _warn(f"NB0904: {provider.key[1:]} of this session was not replicated: {type(error).__name__}: {error}")
 
     def _modules(self, delta: Delta) -> None:
-        for key, names in self._session.imports.changed().items():
-            delta.add(key, [], RANK_IMPORTS, [pickle.dumps(names, 5)])
+        closely = self._deep or self._everything() or "modules" in self._plan.names
+        for key, names in self._session.imports.changed(closely).items():
+            self._add(delta, key, RANK_IMPORTS, Payload([pickle.dumps(names, 5)]))
 
     def _history(self, delta: Delta) -> None:
         session = self._session
         changed, gone = session.history.changed()
         delta.deleted += gone
         for key, entries in changed.items():
-            delta.add(key, [], RANK_HISTORY, [pickle.dumps(entries, 5)])
+            self._add(delta, key, RANK_HISTORY, Payload([pickle.dumps(entries, 5)]))
         last = session.history.last()
         if last is not None:
-            delta.add(history.LAST_KEY, [], RANK_HISTORY, [pickle.dumps(last, 5)])
+            self._add(delta, history.LAST_KEY, RANK_HISTORY, Payload([pickle.dumps(last, 5)]))
+
+    def _add(self, delta: Delta, key: str, rank: int, payload: Payload) -> None:
+        chunks = self._session.chunks
+        delta.add(key, [], rank, pack(payload, [chunks.put(buffer) for buffer in payload.buffers], chunks))
 
     def _pinned(self) -> list[dict[str, Any]]:
         """Everything that is pinned now; what is new is named on the cell's stderr."""
@@ -284,15 +356,20 @@ class Capture:
         return [entries[name] for name in sorted(entries)]
 
 
-def _classes_of(group: Group) -> dict[str, Any]:
-    return {class_member(tracker_id): cls for tracker_id, cls in group.facts.classes.items()}
+def _no_check() -> None:
+    pass
 
 
-def _rank(values: dict[str, Any]) -> int:
-    kinds = {"class" if is_class(m) or isinstance(v, type) else type(v).__name__ for m, v in values.items()}
-    if kinds == {"module"}:
-        return RANK_IMPORTS
-    return RANK_DEFINITIONS if kinds <= {"class", "function"} else RANK_VARIABLES
+@contextmanager
+def _collected_later() -> Iterator[None]:
+    """What a look makes must not start collections: with a large session each goes through millions of objects."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _warn(text: str) -> None:

@@ -7,19 +7,24 @@ import pickle
 import struct
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
-from nbos_kernel import classes, rebuild
+from nbos_kernel import classes
 from nbos_kernel.groups import is_class
-from nbos_kernel.pickler import ByNamePickler, StatePickler, StateUnpickler, Variable
+from nbos_kernel.pickler import (
+    ByNamePickler,
+    ClassPart,
+    StatePickler,
+    StateUnpickler,
+    Variable,
+)
 from nbos_kernel.pins import BOOK, Pin, Placeholder
+from nbos_kernel.salvage import Salvager
 from nbos_kernel.singletons import Singletons
-from nbos_kernel.streams import Sink, Source, fingerprint
+from nbos_kernel.streams import Body, Payload, Sink, Source
 from nbos_kernel.walk import Facts
 from nbos_kernel.wire import Buffer
-
 
 Result = TypeVar("Result")
 
@@ -28,19 +33,6 @@ SKELETON_LENGTH = struct.Struct("<I")
 # The C pickler takes about 1 KiB of stack a level; memory is only taken as far as it is used.
 DEEP_LIMIT = 100_000
 DEEP_STACK = 512 << 20
-
-
-@dataclass
-class Payload:
-    parts: list[Buffer]
-    pins: dict[tuple[str, str], Pin]
-
-    @property
-    def size(self) -> int:
-        return sum(memoryview(part).nbytes for part in self.parts)
-
-    def fingerprint(self) -> bytes:
-        return fingerprint(self.parts)
 
 
 class Codec:
@@ -52,52 +44,66 @@ class Codec:
         self.tags = by_name
         self.singletons = Singletons()
         self.by_name: dict[int, str] = {}
+        self._tagged: dict[str, Any] | None = None
+        # Variables that an audit found wrong elsewhere, with their value then and why: they stay here.
+        self.distrusted: dict[str, tuple[Any, str]] = {}
+        # Asked for every 64 KiB or so of a stream; it may raise to give up.
+        self.check: Callable[[], None] | None = None
         self.refresh()
 
     def refresh(self) -> None:
         """Look again at what travels by name: done once a capture."""
         self.singletons = Singletons()
-        self.by_name = {id(obj): tag for tag, obj in self.tags().items()}
+        tags = self.tags()
+        if tags is not self._tagged:
+            self._tagged, self.by_name = tags, {id(obj): tag for tag, obj in tags.items()}
 
-    def pickle(self, obj: Any, facts: Facts, name: str = "") -> tuple[Sink, StatePickler]:
-        """One stream. Raises what the pickler could not isolate."""
+    def pickle(self, obj: Any, facts: Facts, name: str = "", *, whole: bool = False, of: Collection[Any] = (), skeletons: bool = False) -> tuple[Sink, StatePickler]:
+        """One stream; with `whole` it holds large memory too, with `of` the content (or the skeletons) of these
+        classes. Raises what the pickler could not isolate."""
         try:
-            return self._pickle(obj, facts, name)
+            return self._pickle(obj, facts, name, Sink(self.check, whole), of, skeletons)
         except (RecursionError, pickle.PicklingError) as error:
             if isinstance(error, RecursionError) or isinstance(error.__cause__, RecursionError):
-                return on_a_deep_stack(lambda: self._pickle(obj, facts, name))
+                return on_a_deep_stack(lambda: self._pickle(obj, facts, name, Sink(self.check, whole), of, skeletons))
             raise
 
-    def _pickle(self, obj: Any, facts: Facts, name: str) -> tuple[Sink, StatePickler]:
-        sink = Sink()
+    def _pickle(self, obj: Any, facts: Facts, name: str, sink: Sink, of: Collection[Any], skeletons: bool) -> tuple[Sink, StatePickler]:
         pickler = (
             ByNamePickler(sink, self.namespace, self.singletons, facts, self.by_name)
             if facts.by_name
             else StatePickler(sink, self.namespace, self.singletons, facts)
         )
-        pickler.name = name
+        pickler.name, pickler.classes, pickler.skeletons = name, set(of), skeletons
         pickler.dump(obj)
         return sink, pickler
 
     def dump(self, values: dict[str, Any], facts: Facts) -> Payload:
         """A payload for members (variables, and classes by member name) and their values."""
         skeletons: list[Buffer] = []
-        states: dict[str, Any] = {}
+        states: list[Any] = []
         variables: dict[str, Any] = {}
         made = []
         for member, value in values.items():
             if is_class(member):
-                made.append(classes.skeleton(value))
-                states[made[-1][0]] = Variable(value.__name__, classes.state(value))
+                made.append(value)
+                states += [ClassPart(value.__name__, part) for part in classes.state(value)]
             else:
-                variables[member] = Variable(member, value)
+                distrusted = self.distrusted.get(member)
+                if distrusted is not None and distrusted[0] is value:
+                    value = stand_in(value, member, distrusted[1])
+                # Alone, a variable needs no mark: the pickler knows its name from the start.
+                variables[member] = Variable(member, value) if len(values) > 1 else value
         pins: dict[tuple[str, str], Pin] = {}
         if made:
-            sink, pickler = self.pickle(made, facts, made[0][2])
+            sink, pickler = self.pickle(made, facts, made[0].__name__, whole=True, of=made, skeletons=True)
             skeletons, pins = sink.parts, dict(pickler.pins)
-        sink, pickler = self.pickle((variables, states), facts)
+        # All methods come first, then the rest of the classes, then what may hold instances of them.
+        states.sort(key=lambda part: part.part[2] is not None)
+        sink, pickler = self.pickle(
+            (states, variables, [classes.identity(cls) for cls in made]), facts, "".join(variables) if len(values) == 1 else "", of=made)
         length = sum(memoryview(part).nbytes for part in skeletons)
-        return Payload([SKELETON_LENGTH.pack(length), *skeletons, *sink.parts], pins | pickler.pins)
+        return Payload([SKELETON_LENGTH.pack(length), *skeletons, *sink.parts], sink.buffers, pins | pickler.pins)
 
     def dump_isolated(self, values: dict[str, Any], facts: Facts) -> Payload:
         """As `dump`, but a member that cannot be pickled even with its leaves replaced becomes a
@@ -118,32 +124,37 @@ class Codec:
                 raise whole
             return self.dump(sound, facts)
 
-    def skeletons(self, payload: memoryview) -> None:
+    def skeletons(self, body: Body) -> None:
         """First pass of loading: make the classes, empty."""
-        (length,) = SKELETON_LENGTH.unpack_from(payload)
+        source, _ = body.open()
+        (length,) = SKELETON_LENGTH.unpack(source.read(SKELETON_LENGTH.size))
         if length:
-            for skeleton in self._load(payload[SKELETON_LENGTH.size:SKELETON_LENGTH.size + length]):
-                made = classes.make(*skeleton)
-                rebuild.Context.classes[skeleton[0]] = made
+            self._load(source, iter(()))
 
-    def load(self, payload: memoryview) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Second pass: variables by name, class states by tracker id."""
-        (length,) = SKELETON_LENGTH.unpack_from(payload)
-        variables, states = self._load(payload[SKELETON_LENGTH.size + length:])
-        return variables, states
-
-    def _load(self, data: memoryview) -> Any:
-        return StateUnpickler(Source(data), self.tags()).load()
+    def load(self, body: Body, salvage: str | None = None) -> tuple[dict[str, Any], list[str]]:
+        """Second pass: variables by name, and the tracker ids of the classes that are complete now. With `salvage`,
+        the name of a variable, what cannot be loaded is replaced where it hangs."""
+        source, buffers = body.open()
+        (length,) = SKELETON_LENGTH.unpack(source.read(SKELETON_LENGTH.size))
+        source.read(length)
+        if salvage is None:
+            _, variables, made = self._load(source, buffers)
+        else:
+            _, variables, made = Salvager(source, self.tags(), buffers, salvage).load()
+        return variables, made
 
     def dump_value(self, value: Any) -> Payload:
         """A payload for state that is not a variable."""
         facts = Facts()
         facts.by_name = True
         sink, pickler = self.pickle(value, facts)
-        return Payload(list(sink.parts), pickler.pins)
+        return Payload(sink.parts, sink.buffers, pickler.pins)
 
-    def load_value(self, payload: memoryview) -> Any:
-        return self._load(payload)
+    def load_value(self, body: Body) -> Any:
+        return self._load(*body.open())
+
+    def _load(self, source: Source, buffers: Iterator[Any]) -> Any:
+        return StateUnpickler(source, self.tags(), buffers).load()
 
 
 def on_a_deep_stack(call: Callable[[], Result]) -> Result:

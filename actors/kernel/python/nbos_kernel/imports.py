@@ -7,6 +7,9 @@ import importlib
 import sys
 from types import ModuleType
 
+from nbos_kernel.modules import TRACKED
+from nbos_kernel.patches import LISTENERS
+
 KEY_PREFIX = "@modules:"
 
 
@@ -15,11 +18,22 @@ class Imports:
         self._known = set(sys.modules)
         self._count = len(sys.modules)
         self._packages: dict[str, list[str]] = {}
+        # Whether a module was loaded since the last look.
+        self._loaded = True
 
-    def changed(self) -> dict[str, list[str]]:
-        """Every package that has modules we did not know, with all it has loaded; in import order."""
-        if len(sys.modules) == self._count and self._known.issuperset(sys.modules):
+    def ready(self) -> None:
+        LISTENERS.append(self._on_load)
+
+    def _on_load(self, _module: ModuleType) -> None:
+        self._loaded = True
+
+    def changed(self, closely: bool = True) -> dict[str, list[str]]:
+        """Every package that has modules we did not know, with all it has loaded; in import order. Unless it is
+        done closely, one that took the place of another in ``sys.modules``, without being imported, is not found."""
+        if len(sys.modules) == self._count and not ((closely or self._loaded) and not self._known.issuperset(sys.modules)):
+            self._loaded = False
             return {}
+        self._loaded = False
         new = [name for name in list(sys.modules) if name not in self._known]
         self._known.update(new)
         self._count = len(sys.modules)
@@ -56,4 +70,6 @@ def _can_be_imported(name: str) -> bool:
     if name.partition(".")[0] in _OURS:
         return False
     module = sys.modules.get(name)
+    if isinstance(module, ModuleType) and TRACKED.identity(module) is not None:
+        return False  # travels by value
     return isinstance(module, ModuleType) and getattr(module, "__spec__", None) is not None and module.__spec__.name == name

@@ -19,16 +19,23 @@ from typing import Any
 
 from ipykernel import zmqshell
 from ipykernel.ipkernel import IPythonKernel
+from IPython.core.interactiveshell import ExecutionResult
 from traitlets import Type
 
 from nbos_kernel import static
 from nbos_kernel.apply import Apply
+from nbos_kernel.audit import Audit
 from nbos_kernel.capture import Capture
+from nbos_kernel.chunks import Interrupted
 from nbos_kernel.delta import Delta
+from nbos_kernel.scrub import Scrub
 from nbos_kernel.session import Session
 from nbos_kernel.shield import Shield
 from nbos_kernel.side import EXIT_PROTOCOL, Side
+from nbos_kernel.streams import Body
 
+# Contract of the side channel: how long a cell waits for the variables it may touch, in seconds.
+ARRIVE_WITHIN = 600.0
 
 # ipykernel posts a mark of the same kind to end the aborting of requests; no Jupyter message has one frame.
 _APPLY_MARK = b"nbos apply"
@@ -38,7 +45,14 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
     """ipykernel's shell, under its own name (programs look for it), that tells what is about to run."""
 
     async def run_ast_nodes(self, nodelist: Any, cell_name: str, *args: Any, **kwargs: Any) -> Any:
-        self.kernel.about_to_run(nodelist, cell_name)
+        try:
+            self.kernel.about_to_run(nodelist, cell_name)
+        except (KeyboardInterrupt, TimeoutError) as error:  # while it waited for variables to arrive
+            result = kwargs.get("result", args[-1] if args else None)
+            if isinstance(result, ExecutionResult):
+                result.error_in_exec = error
+            self.showtraceback()
+            return True
         return await super().run_ast_nodes(nodelist, cell_name, *args, **kwargs)
 
 
@@ -49,7 +63,7 @@ class Kernel(IPythonKernel):
         super().__init__(**kwargs)
         self._side: Side | None = None
         # Received and not applied yet; the replica waits for each answer before it sends more.
-        self._frames: collections.deque[tuple[dict[str, Any], bytearray]] = collections.deque()
+        self._frames: collections.deque[tuple[dict[str, Any], list[Body]]] = collections.deque()
         self._shield = Shield()
         self._state = Session(self.shell)
         self._capture = Capture(self._state)
@@ -59,10 +73,23 @@ class Kernel(IPythonKernel):
         self._running = 0
         self._main_plan: static.Plan | None = None
         self._numbered = False
+        self._capture_lock = threading.Lock()
+        self._arrivals = 0
+        self._arrived = threading.Condition()
+        self._needs = 0
+        self._scrub = Scrub(self._capture, self._send_scrub, lambda: self._arrivals, lambda: self._running > 0, self._capture_lock)
+        self._audit: Audit | None = None
+
+    def audit(self) -> None:
+        """Compare what each delta makes elsewhere with what is here. Called once, when the side channel is served."""
+        self._audit = Audit(self._state, self._capture)
+        self._state.chunks.send = self._audit.tee(self._state.chunks.send)
 
     def serve_side(self, side: Side) -> None:
         """Start to serve the side channel."""
         self._side = side
+        self._state.ready()
+        self._state.chunks.send = side.send_chunk
         self._capture.ready()
         side.listen(self._on_frame)
 
@@ -90,6 +117,11 @@ class Kernel(IPythonKernel):
 
     # Cells.
 
+    async def shell_channel_thread_main(self, msg: Any) -> None:
+        """On the thread that receives shell messages."""
+        self._arrivals += 1
+        await super().shell_channel_thread_main(msg)
+
     def should_handle(self, stream: Any, msg: Any, idents: Any) -> Any:
         if msg["header"]["msg_type"].startswith("comm_"):
             self._capture.look_at_everything = True  # its handlers are code of the notebook
@@ -108,9 +140,31 @@ class Kernel(IPythonKernel):
             if self.shell.ast_transformers:
                 plan.everything = True
             static.analyse(nodes, self.shell.transform_cell, plan)
+        except Exception:  # noqa: BLE001 - code that cannot be analysed can still run
+            plan.everything = True
+        while self._state.deferred and (keys := self._capture.deferred()):
+            self._bring(keys)  # more may be in reach of what arrives
+        try:
             self._capture.planned()
         except Exception:  # noqa: BLE001 - code that cannot be analysed can still run
             plan.everything = True
+
+    def _bring(self, keys: list[str]) -> None:
+        """Ask for groups that have not arrived here yet and wait for them."""
+        assert self._side is not None
+        self._needs += 1
+        self._side.send({"t": "need", "id": self._needs, "keys": keys})
+        end = time.monotonic() + ARRIVE_WITHIN
+        while not self._state.deferred.all_arrived(keys):
+            with self._arrived:
+                frame = next((frame for frame in self._frames if frame[0].get("need") == self._needs), None)
+                if frame is None:
+                    if not self._arrived.wait(min(1.0, end - time.monotonic())) and time.monotonic() > end:
+                        raise TimeoutError(f"NB0907: variables of this cell did not arrive within {ARRIVE_WITHIN:.0f} s; run it again")
+                    continue
+                self._frames.remove(frame)
+            with self._capture_lock:
+                self._install(*frame)
 
     async def execute_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """ipykernel drops a request without code and never answers it: one that waits for it waits for ever."""
@@ -118,7 +172,8 @@ class Kernel(IPythonKernel):
             parent["metadata"] = parent.get("metadata") or {}
             await super().execute_request(stream, ident, parent)
             return
-        self._side_send(parent["header"]["msg_id"], self._capture.nothing(), time.perf_counter())
+        what = {"kind": "cell", "msg_id": parent["header"]["msg_id"], "scrub": None}
+        self._side_send(what, self._capture.nothing(), time.perf_counter())
         reply = self._error_reply(ValueError("the execute_request has no code"))
         self.session.send(stream, "execute_reply", reply, parent, ident)
 
@@ -152,6 +207,7 @@ class Kernel(IPythonKernel):
             self._shield.disarm()
         except BaseException as error:  # noqa: BLE001 - an interrupt between two statements of ipykernel
             self._shield.disarm()
+            self._capture.look_at_everything = True
             reply = self._error_reply(error)
         finally:
             if on_main:
@@ -179,22 +235,41 @@ class Kernel(IPythonKernel):
 
     def _send_delta(self, request: str, capture: bool) -> None:
         start = time.perf_counter()
-        if capture:
-            delta = self._capture.finish()
+        with self._capture_lock:
+            if capture:
+                delta = self._capture.finish(self._stop_sending)
+                if self._audit is not None:
+                    delta = self._audit.checked(delta)
+            else:
+                # Another cell is changing the namespace at this moment; the delta of that cell will hold both.
+                self._capture.look_at_everything = True
+                delta = self._capture.nothing()
+            self._side_send({"kind": "cell", "msg_id": request, "scrub": None}, delta, start)
+        if threading.current_thread() is threading.main_thread():
+            self._scrub.cell_ended()
+
+    def _stop_sending(self) -> None:
+        if self._shield.interrupted:
+            raise Interrupted
+
+    def _send_scrub(self, delta: Delta, start: float) -> None:
+        """What a part of a full pass found, if anything."""
+        if delta.empty:
+            self._state.chunks.hold([], [])
         else:
-            # Another cell is changing the namespace at this moment; the delta of that cell will hold both.
-            self._capture.look_at_everything = True
-            delta = self._capture.nothing()
-        self._side_send(request, delta, start)
+            if self._audit is not None:
+                delta = self._audit.checked_part(delta)
+            self._side_send({"kind": "scrub", "msg_id": None, "scrub": None}, delta, start)
 
-    def _side_send(self, request: str, delta: Delta, start: float) -> None:
+    def _side_send(self, what: dict[str, Any], delta: Delta, start: float) -> None:
         if self._side is not None:
-            self._side.send(self._header(request, delta, start), delta.body)
+            self._side.send(self._header(what, delta, start), delta.body)
+            self._state.chunks.hold(delta.groups, delta.deleted)
 
-    def _header(self, request: str, delta: Delta, start: float) -> dict[str, Any]:
+    def _header(self, what: dict[str, Any], delta: Delta, start: float) -> dict[str, Any]:
         return {
             "t": "delta",
-            "msg_id": request,
+            **what,
             "groups": delta.groups,
             "deleted": delta.deleted,
             "pinned": delta.pinned,
@@ -204,13 +279,19 @@ class Kernel(IPythonKernel):
 
     # Frames from the replica.
 
-    def _on_frame(self, header: dict[str, Any], body: bytearray) -> None:
+    def _on_frame(self, header: dict[str, Any], bodies: list[Body]) -> None:
         """On the reader thread. An apply goes through the main shell's own queue: it is done between
         requests, in their order, and in their context (decimal's and numpy's settings live in one)."""
-        if header["t"] != "apply":
-            assert self._side is not None
+        assert self._side is not None
+        if header["t"] == "touches":
+            self._side.send({"t": "touched", "id": header.get("id"), "names": self._capture.touches(*_question(header))})
+            return
+        if header["t"] not in ("apply", "scrub"):
             self._side.die(EXIT_PROTOCOL, f"NB0903: a frame of unknown type {header['t']!r:.80}")
-        self._frames.append((header, body))
+        self._arrivals += 1
+        with self._arrived:
+            self._frames.append((header, bodies))
+            self._arrived.notify_all()
         self.shell_channel_thread.io_loop.add_callback(self._post_mark)
 
     def _post_mark(self) -> None:
@@ -218,18 +299,39 @@ class Kernel(IPythonKernel):
 
     async def dispatch_shell(self, msg: Any, /, *args: Any, **kwargs: Any) -> None:
         if len(msg) == 1 and msg[0].buffer == _APPLY_MARK:
-            self._apply_next()
+            with self._capture_lock:
+                self._serve_next()
         else:
             await super().dispatch_shell(msg, *args, **kwargs)
 
-    def _apply_next(self) -> None:
+    def _serve_next(self) -> None:
+        with self._arrived:
+            if not self._frames:
+                return  # a cell has waited for it and took it
+            header, bodies = self._frames.popleft()
+        if header["t"] == "scrub":
+            start = time.perf_counter()
+            delta = self._capture.full_pass()
+            if self._audit is not None:
+                delta = self._audit.checked(delta)
+            self._side_send({"kind": "scrub", "msg_id": None, "scrub": header.get("id")}, delta, start)
+        else:
+            self._install(header, bodies)
+
+    def _install(self, header: dict[str, Any], bodies: list[Body]) -> None:
         assert self._side is not None
-        header, body = self._frames.popleft()
         start = time.perf_counter()
         try:
-            failed = self._apply.run(header, body)
+            if self._audit is not None:
+                self._audit.follow(header, bodies)
+            failed = self._apply.run(header, bodies)
         except (KeyError, TypeError, ValueError) as error:
             self._side.die(EXIT_PROTOCOL, f"NB0903: an apply frame that cannot be read: {type(error).__name__}: {error}")
             return
         took = int((time.perf_counter() - start) * 1e6)
         self._side.send({"t": "applied", "id": header.get("id"), "failed": failed, "took_us": took})
+
+
+def _question(header: dict[str, Any]) -> tuple[str, list[str]]:
+    of = header.get("of")
+    return str(header.get("code", "")), [str(name) for name in of] if isinstance(of, list) else []

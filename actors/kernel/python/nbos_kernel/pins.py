@@ -7,6 +7,7 @@ object a placeholder that comes back is resolved to it again.
 
 from __future__ import annotations
 
+import types
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ from typing import Any
 
 class PinnedError(RuntimeError):
     """A pinned variable was touched away from its home."""
+
+    def __init__(self, message: str, pin: Pin | None = None) -> None:
+        super().__init__(message)
+        self.pin = pin
 
 
 @dataclass
@@ -35,6 +40,9 @@ class PinBook:
     def __init__(self) -> None:
         self._owned: dict[int, tuple[Any, Pin]] = {}
         self._owned_by_id: dict[str, Any] = {}
+        self._left_behind: set[str] = set()
+        # Kept: with the last reference the rest of their code would run, and undo what the session still relies on.
+        self._suspended: list[Any] = []
         self._homes: dict[str, tuple[str | None, int | None]] = {}
         self._received: dict[str, dict[str, Any]] = {}
         # Pins met since `start_load`: what a loaded group holds.
@@ -54,6 +62,21 @@ class PinBook:
     def owned_ids(self) -> dict[int, Pin]:
         """Pins by the identity of their objects."""
         return {key: pin for key, (_, pin) in self._owned.items()}
+
+    def owned(self, pin_id: str) -> Any:
+        """The real object of a pin, if it is here."""
+        return self._owned_by_id.get(pin_id)
+
+    def let_go(self, pin_id: str) -> None:
+        """The object is here but has lost touch with what it worked with: it is no better than elsewhere."""
+        obj = self._owned_by_id.pop(pin_id)
+        if isinstance(obj, (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)):
+            self._suspended.append(obj)
+        self._owned = {key: it for key, it in self._owned.items() if it[0] is not obj}
+        self._left_behind.add(pin_id)
+
+    def left_behind(self, pin: Pin) -> bool:
+        return pin.id in self._left_behind
 
     def owns_any(self) -> bool:
         return bool(self._owned)
@@ -107,11 +130,13 @@ def describe(pin: Pin) -> str:
     home, cell = BOOK.home(pin)
     where = f"lives on host {home} only" if home else "could not be brought to this host"
     again = f"run cell [{cell}] again to make it here" if cell else "run the cell that made it again"
+    if BOOK.left_behind(pin):
+        where = "was left behind when what it works with changed on another host"
     return f"variable '{pin.name}' ({pin.type}) {where}; {again} (NB0901: {pin.why})"
 
 
 def _refuse(self: Any, *_args: Any, **_kwargs: Any) -> Any:
-    raise PinnedError(describe(pin_of(self)))
+    raise PinnedError(describe(pin_of(self)), pin_of(self))
 
 
 class Placeholder:

@@ -17,6 +17,8 @@ class Shield:
 
     def __init__(self) -> None:
         self._armed = False
+        # A signal came outside of user code since the cell ended.
+        self.interrupted = False
 
     def install(self, armed: bool = False) -> object:
         """Become the process's handler; returns the handler that was there."""
@@ -30,8 +32,10 @@ class Shield:
 
     def disarm(self) -> None:
         if threading.current_thread() is threading.main_thread():
-            self._armed = False
+            self._armed = self.interrupted = False
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self._armed:
             signal.default_int_handler(signum, frame)
+        else:
+            self.interrupted = True

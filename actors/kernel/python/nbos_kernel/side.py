@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nbos_kernel import wire
+from nbos_kernel.streams import Body, memory
 
 # sysexits.h: the replica reads the code to tell a lost node from a protocol error.
 EXIT_NODE_GONE = 75
 EXIT_PROTOCOL = 76
 
-OnFrame = Callable[[dict[str, Any], bytearray], None]
+# A frame's header and, for an apply, its groups.
+OnFrame = Callable[[dict[str, Any], list[Body]], None]
 
 
 class Side:
@@ -50,6 +52,9 @@ class Side:
         except OSError as error:
             self.die(EXIT_NODE_GONE, f"NB0902: the node closed the side channel: {error.strerror or error}")
 
+    def send_chunk(self, name: str, data: memoryview) -> None:
+        self.send({"t": "chunk", "id": name, "size": len(data)}, [data])
+
     def die(self, code: int, message: str) -> None:
         """End at once: without its node this process must not run one more line of user code."""
         try:
@@ -59,14 +64,41 @@ class Side:
 
     def _read(self, on_frame: OnFrame) -> None:
         try:
-            while (frame := wire.read_frame(self._socket)) is not None:
-                header, body = frame
+            while (head := wire.read_head(self._socket)) is not None:
+                header, size = head
+                if header["t"] == "apply":
+                    on_frame(header, _groups(self._socket, header, size))
+                    continue
+                wire.read_body(self._socket, size)
                 if header["t"] == "ping":
                     self.send({"t": "pong", "id": header.get("id")})
                 else:
-                    on_frame(header, body)
+                    on_frame(header, [])
         except wire.ProtocolError as error:
             self.die(EXIT_PROTOCOL, f"NB0903: {error}")
         except OSError as error:
             self.die(EXIT_NODE_GONE, f"NB0902: the side channel broke: {error.strerror or error}")
         self.die(EXIT_NODE_GONE, "NB0902: the node closed the side channel")
+
+
+def _groups(sock: socket.socket, header: dict[str, Any], size: int) -> list[Body]:
+    """The body of an apply: for each group its inline bytes and then its buffers, each read into memory of its own."""
+    try:
+        sizes = [(group["size"], [buffer["size"] for buffer in group["buffers"]]) for group in header["groups"]]
+        arrays = any(group["key"] == "@modules:numpy" for group in header["groups"])
+        announced = sum(inline + sum(buffers) for inline, buffers in sizes)
+    except (KeyError, TypeError) as error:
+        raise wire.ProtocolError(f"an apply frame that cannot be read: {type(error).__name__}: {error}") from error
+    if announced != size:
+        raise wire.ProtocolError(f"the groups take {announced} bytes and the body has {size}")
+    bodies = []
+    for inline_size, buffer_sizes in sizes:
+        inline, buffers = wire.read_body(sock, inline_size), []
+        for buffer_size in buffer_sizes:
+            try:
+                buffers.append(memory(buffer_size, arrays))
+            except (MemoryError, OverflowError, ValueError) as error:
+                raise wire.ProtocolError(f"a buffer of {buffer_size} bytes does not fit in memory") from error
+            wire.read_into(sock, memoryview(buffers[-1]))
+        bodies.append(Body(inline, buffers))
+    return bodies

@@ -12,6 +12,10 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from cloudpickle import cloudpickle
+
+from nbos_kernel.originals import ORIGINALS
+
 # Singletons whose class lives in another module than they do.
 _ELSEWHERE = (
     ("sys", "modules"), ("sys", "path"), ("sys", "stdout"), ("sys", "stderr"), ("sys", "stdin"),
@@ -29,6 +33,8 @@ class Singletons:
         self._named: dict[int, tuple[str, str]] = {}
         for module, attribute in _ELSEWHERE:
             value = getattr(sys.modules.get(module), attribute, None)
+            if ORIGINALS.known(module, attribute):
+                value = ORIGINALS.get(module, attribute)
             if value is not None:
                 self._named[id(value)] = (module, attribute)
 
@@ -38,13 +44,14 @@ class Singletons:
         if named is not None:
             return named
         home = getattr(type(obj), "__module__", None)
-        if not isinstance(home, str) or home in ("__main__", "builtins"):
+        if not isinstance(home, str) or home in ("__main__", "builtins") or home in cloudpickle._PICKLE_BY_VALUE_MODULES:
             return None
         attributes = self._by_module.get(home)
         if attributes is None:
             attributes = self._by_module[home] = _instances(home)
         name = attributes.get(id(obj))
-        return (home, name) if name is not None else None
+        # What the notebook itself put there is no library's.
+        return (home, name) if name is not None and not ORIGINALS.known(home, name) else None
 
 
 def _instances(module_name: str) -> dict[int, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import dis
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import CodeType
@@ -30,6 +31,10 @@ QUIET_MAGICS = frozenset(
 )
 # Magics whose argument or body is ordinary code.
 CODE_MAGICS = frozenset("time timeit capture prun".split())
+# Calls that take the name of an attribute or a module as text.
+_BY_TEXT = frozenset("setattr delattr patch __setattr__ __delattr__ __dict__ vars update ModuleType module_from_spec modules".split())
+_DOTTED = re.compile(r"[A-Za-z_][A-Za-z_0-9]*(\.[A-Za-z_][A-Za-z_0-9]*)*\Z")
+_STORES = (dis.opmap["STORE_ATTR"], dis.opmap["DELETE_ATTR"])
 _MAGIC_CALLS = frozenset({"run_line_magic", "run_cell_magic", "system", "getoutput"})
 
 
@@ -39,6 +44,9 @@ class Plan:
 
     names: set[str] = field(default_factory=set)
     everything: bool = False
+    # Attributes that the cell's own code sets or deletes, and dotted names in its strings when it has calls that take such.
+    stores: set[str] = field(default_factory=set)
+    texts: set[str] = field(default_factory=set)
 
 
 def code_names(code: CodeType, into: set[str]) -> None:
@@ -59,7 +67,13 @@ def _loaded_as_globals(code: CodeType) -> set[str]:
 def analyse(nodes: list[ast.stmt], transform: Any, plan: Plan) -> None:
     """Add what a list of statements may touch. `transform` is IPython's cell transformer, for
     the code inside magics."""
-    plan.names |= (names := _names_of(ast.Module(list(nodes), [])))
+    code = compile(ast.Module(list(nodes), []), "<nbos>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    names: set[str] = set()
+    code_names(code, names)
+    plan.names |= names
+    code_stores(code, plan.stores)
+    if not names.isdisjoint(_BY_TEXT):
+        _code_texts(code, plan.texts)
     if "get_ipython" in names:
         names.discard("get_ipython")
         # The calls that stand for magics are read one by one; the names they consist of are not a sign of anything.
@@ -77,10 +91,24 @@ def add_source(source: str, transform: Any, plan: Plan) -> None:
         plan.everything = True
 
 
-def _names_of(module: ast.Module) -> set[str]:
-    names: set[str] = set()
-    code_names(compile(module, "<nbos>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True), names)
-    return names
+def code_stores(code: CodeType, into: set[str]) -> None:
+    """The names of attributes that a code object sets or deletes."""
+    operations = code.co_code[::2]
+    if operations.find(_STORES[0]) >= 0 or operations.find(_STORES[1]) >= 0:
+        into.update(i.argval for i in dis.get_instructions(code) if i.opcode in _STORES)
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            code_stores(const, into)
+
+
+def _code_texts(code: CodeType, into: set[str]) -> None:
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            _code_texts(const, into)
+        elif isinstance(const, str) and len(const) < 200 and _DOTTED.match(const):
+            into.add(const)
+        elif isinstance(const, tuple):
+            into.update(it for it in const if isinstance(it, str) and len(it) < 200 and _DOTTED.match(it))
 
 
 def _magics(nodes: Iterable[ast.stmt], transform: Any, plan: Plan) -> None:

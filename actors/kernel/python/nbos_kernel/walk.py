@@ -8,14 +8,17 @@ members of their own, or all instances of a class would form one group.
 
 from __future__ import annotations
 
+import abc
 import gc
-import io
 import types
 from collections import Counter
 from typing import Any
 
 from cloudpickle import cloudpickle
 
+from nbos_kernel import tensors
+from nbos_kernel.arrays import root_of
+from nbos_kernel.functions import module_of
 from nbos_kernel.kinds import (
     ARRAY,
     ATOMS,
@@ -28,6 +31,7 @@ from nbos_kernel.kinds import (
     GENERATOR,
     KINDS,
     MAPPING,
+    MODULE,
     OBJECT,
     PANDAS,
     SEQUENCE,
@@ -35,20 +39,25 @@ from nbos_kernel.kinds import (
     SKIP,
     STAND_IN,
     TENSOR,
-    VIEW,
     WEAK,
     copy_on_write,
+    is_loose,
     is_notebook_class,
     kind_of,
+    nans,
 )
+from nbos_kernel.modules import PREFIX as MODULE_PREFIX
+from nbos_kernel.modules import TRACKED
 from nbos_kernel.pins import Placeholder
+from nbos_kernel.registry import children
 from nbos_kernel.singletons import Singletons
 from nbos_kernel.static import code_names
+
 
 class Facts:
     """What was found below one variable or class."""
 
-    __slots__ = ("tokens", "reads", "classes", "arrays", "by_name", "stand_ins")
+    __slots__ = ("tokens", "reads", "classes", "arrays", "by_name", "stand_ins", "uses")
 
     def __init__(self) -> None:
         self.tokens: list[int] = []
@@ -56,6 +65,7 @@ class Facts:
         self.classes: dict[str, type] = {}
         self.arrays: Counter[int] = Counter()  # arrays below, by the identity of the array that owns their memory
         self.stand_ins: list[Placeholder] = []
+        self.uses: set[str] = set()  # places whose content the objects below depend on: modules that travel by value
         self.by_name = False  # reaches an object of builtin type that travels by name (the namespace, sys.path)
 
     def merge(self, other: Facts) -> None:
@@ -64,13 +74,21 @@ class Facts:
         self.classes |= other.classes
         self.arrays += other.arrays
         self.stand_ins += other.stand_ins
+        self.uses |= other.uses
         self.by_name |= other.by_name
+
+
+def nans_of(namespace: dict[str, Any]) -> frozenset[int]:
+    """Not-a-number is found in a list or a dictionary only as the very same object: those of the libraries and of variables."""
+    return frozenset(map(id, nans().values())).union(
+        id(value) for value in list(namespace.values()) if type(value) is float and value != value)
 
 
 class Walker:
     """One walk over any number of members; valid for one capture."""
 
-    def __init__(self, namespace: dict[str, Any], by_name: dict[int, str], singletons: Singletons, owner: dict[int, Any]) -> None:
+    def __init__(self, namespace: dict[str, Any], by_name: dict[int, str], singletons: Singletons, owner: dict[int, Any],
+                 nans: frozenset[int] | None = None) -> None:
         self.namespace = namespace
         self.facts: dict[str, Facts] = {}
         self.met: list[Any] = []  # known groups, not walked yet, that share an object with a walked member
@@ -82,6 +100,8 @@ class Walker:
         self._keep: list[Any] = []  # ids must stay unique during the walk
         self._notebook_classes: dict[type, bool] = {}
         self._copy_on_write: bool | None = None
+        self._nans = nans_of(namespace) if nans is None else nans
+        self._blocks: dict[int, list[str]] = {}  # memory of pandas frames, and the members that have it
 
     def find(self, member: str) -> str:
         parent = self._parent
@@ -100,6 +120,9 @@ class Walker:
     def variable(self, name: str, value: Any) -> Facts:
         kind = type(value)
         facts = self._start(name)
+        if kind is float and value != value:
+            self._nan((value,), name, facts)
+            return facts
         if kind in ATOMS and not (kind in (str, bytes) and len(value) >= SHARED_BYTES):
             return facts
         if kind in ATOMS or kind is tuple or kind is frozenset:
@@ -107,10 +130,21 @@ class Walker:
         self._walk(name, facts, [value])
         return facts
 
+    def place(self, member: str, value: Any) -> Facts:
+        """As a variable whose value is made anew each time: its own identity means nothing."""
+        facts = self._start(member)
+        self._walk(member, facts, [value])
+        return facts
+
+    def pass_over(self, obj: Any) -> None:
+        """As if another variable led to this object."""
+        self._parent[""] = ""
+        self._seen[id(obj)] = ""
+
     def notebook_class(self, member: str, cls: type) -> Facts:
         facts = self._start(member)
         starts: list[Any] = [v for k, v in list(vars(cls).items()) if k not in CLASS_NOISE]
-        self._walk(member, facts, [*starts, *cls.__bases__, type(cls)])
+        self._walk(member, facts, [*starts, *registered(cls), *cls.__bases__, type(cls)])
         return facts
 
     def _start(self, member: str) -> Facts:
@@ -152,11 +186,16 @@ class Walker:
                 if id(obj) not in frozen:
                     frozen.add(id(obj))
                     stack.extend(obj)
+                    if not self._nans.isdisjoint(map(id, obj)):
+                        self._nan(obj, member, facts)
                 continue
             if kind == CLASS:
                 if obj not in classes:
                     classes.add(obj)
                     self._class(obj, facts)
+                continue
+            if kind == MODULE:
+                self._module(TRACKED.identity(obj), facts)
                 continue
             if kind == FUNCTION and obj.__globals__ is not self.namespace and cloudpickle._should_pickle_by_reference(obj):
                 continue
@@ -165,26 +204,56 @@ class Walker:
             if not token(obj, member, facts):
                 continue
             if kind == SEQUENCE:
-                if not ATOMS.issuperset(map(type, obj)):
+                types_in = set(map(type, obj))
+                if not ATOMS.issuperset(types_in):
                     stack.extend(obj)
+                if float in types_in and not self._nans.isdisjoint(map(id, obj)):
+                    self._nan(obj, member, facts)
             elif kind == MAPPING:
-                if not ATOMS.issuperset(map(type, obj.values())):
+                types_in = set(map(type, obj.values()))
+                if not ATOMS.issuperset(types_in):
                     stack.extend(obj.values())
-                if not ATOMS.issuperset(map(type, obj)):
+                if float in types_in and not self._nans.isdisjoint(map(id, obj.values())):
+                    self._nan(obj.values(), member, facts)
+                types_in = set(map(type, obj))
+                if not ATOMS.issuperset(types_in):
                     stack.extend(obj)
+                if float in types_in and not self._nans.isdisjoint(map(id, obj)):
+                    self._nan(obj, member, facts)
             elif kind == OBJECT:
                 if cls not in classes and self._is_notebook_class(cls):
                     classes.add(cls)
                     self._class(cls, facts)
-                if not isinstance(obj, io.IOBase):
+                rule = children(cls)
+                if rule is None:
                     stack.extend(gc.get_referents(obj))
+                else:
+                    try:
+                        below = list(rule(obj))
+                    except Exception:  # noqa: BLE001 - a proxy of something that is gone, a closed connection
+                        below = []
+                    self._keep.append(below)  # some were made for this walk
+                    stack.extend(below)
             else:
                 self._special(kind, obj, member, facts, stack)
+
+    def _nan(self, values: Any, member: str, facts: Facts) -> None:
+        facts.by_name = True
+        for value in values:
+            if id(value) in self._nans and id(value) not in self._by_name:
+                self._token(value, member, facts)
 
     def _special(self, kind: int, obj: Any, member: str, facts: Facts, stack: list[Any]) -> None:
         if kind == FUNCTION:
             if obj.__globals__ is self.namespace:
                 code_names(obj.__code__, facts.reads)
+            else:
+                home = TRACKED.of_globals(obj.__globals__)
+                self._module(home, facts)
+                if home is None and is_loose(obj.__globals__):
+                    stack.append(obj.__globals__)
+            if obj.__globals__ is not self.namespace and module_of(obj.__globals__) is None:
+                stack.append(obj.__globals__)
             stack += (obj.__defaults__, obj.__kwdefaults__, obj.__dict__, obj.__closure__, obj.__annotations__)
         elif kind == CELL:
             try:
@@ -204,33 +273,42 @@ class Walker:
         elif kind == STAND_IN:
             facts.stand_ins.append(obj)
         elif kind == WEAK:
-            stack.append(obj())
-        elif kind == VIEW:
-            stack.append(obj.obj)
+            stack += (obj(), obj.__callback__)
         elif kind == ARRAY:
             self._array(obj, member, facts, stack)
         elif kind == TENSOR:
             self._tensor(obj, facts, stack, member)
         elif kind == PANDAS:
-            self._frame(obj, stack)
+            self._frame(obj, member, facts, stack)
 
     def _array(self, array: Any, member: str, facts: Facts, stack: list[Any]) -> None:
-        root, base = array, array.base
-        while kind_of(type(base)) == ARRAY:
-            root, base = base, base.base
+        root, base = root_of(array)
         facts.arrays[id(root)] += 1
         if root is not array:
             self._keep.append(root)
             self._token(root, member, facts)
         if base is not None:
             stack.append(base)
-        if array.dtype.hasobject:
-            stack.extend(root.ravel("K").tolist())
+        if root.dtype.hasobject:
+            self._elements(root, member, facts, stack)
         extra = getattr(array, "__dict__", None)
         if extra:
-            stack.extend(extra.values())
+            stack.extend(value for name, value in extra.items() if name != "_mmap")
+        for other in self._blocks.get(id(root), ()):
+            if other is not member:
+                self._parent[self.find(other)] = self.find(member)
+
+    def _elements(self, array: Any, member: str, facts: Facts, stack: list[Any]) -> None:
+        """The objects in an array of objects. Rows of a structured array are made for this."""
+        elements = array.ravel("K").tolist()
+        self._keep.append(elements)
+        stack.extend(elements)
+        if not self._nans.isdisjoint(map(id, elements)):
+            self._nan(elements, member, facts)
 
     def _tensor(self, tensor: Any, facts: Facts, stack: list[Any], member: str) -> None:
+        if not hasattr(tensor, "untyped_storage"):
+            tensor = tensors.over(tensor)
         try:
             pointer = tensor.untyped_storage().data_ptr()
         except Exception:  # noqa: BLE001 - sparse, meta and functional tensors have no storage
@@ -244,11 +322,16 @@ class Walker:
             group = self._owner.get(pointer)
             if group is not None:
                 self.met.append(group)
-        stack.append(tensor.__dict__)
-        if tensor.is_leaf and tensor.grad is not None:
-            stack.append(tensor.grad)
+            storage = tensor.untyped_storage()
+            if not storage.resizable():
+                lender = tensors.lender_of(self.namespace, pointer, storage.nbytes())
+                if lender is not None:
+                    stack.append(lender)
+        below = tensors.children(tensor)
+        self._keep.append(below)
+        stack += below
 
-    def _frame(self, frame: Any, stack: list[Any]) -> None:
+    def _frame(self, frame: Any, member: str, facts: Facts, stack: list[Any]) -> None:
         if self._copy_on_write is None:
             self._copy_on_write = copy_on_write()
         manager = getattr(frame, "_mgr", None)
@@ -257,9 +340,27 @@ class Walker:
             return
         # Under copy-on-write a shared buffer behaves as a copy: only objects inside cells are shared.
         for block in getattr(manager, "arrays", ()):
-            if getattr(block, "dtype", None) is not None and getattr(block.dtype, "hasobject", False) and hasattr(block, "ravel"):
-                stack.extend(block.ravel("K").tolist())
+            if kind_of(type(block)) == ARRAY:
+                self._block(root_of(block)[0], member, facts)
+                if block.dtype.hasobject:
+                    self._elements(block, member, facts, stack)
+            elif not type(block).__module__.startswith("pandas."):
+                stack.append(block)  # an array class of the notebook, or of another library
+        stack += manager.axes  # their names can be changed
         stack.append(frame.attrs)
+        stack.extend(value for name, value in frame.__dict__.items() if name not in ("_mgr", "_attrs", "_flags"))
+
+    def _block(self, root: Any, member: str, facts: Facts) -> None:
+        """Memory of a frame: a reason to join only where an array outside of frames lies in it too."""
+        facts.arrays[id(root)] += 1
+        self._keep.append(root)
+        self._blocks.setdefault(id(root), []).append(member)
+        other = self._seen.get(id(root))
+        if other is not None and other is not member:
+            self._parent[self.find(other)] = self.find(member)
+        group = self._owner.get(id(root))
+        if group is not None:
+            self.met.append(group)
 
     def _is_notebook_class(self, cls: type) -> bool:
         known = self._notebook_classes.get(cls)
@@ -267,6 +368,16 @@ class Walker:
             known = self._notebook_classes[cls] = is_notebook_class(cls)
         return known
 
+    def _module(self, identity: str | None, facts: Facts) -> None:
+        if identity is not None:
+            facts.uses.add(MODULE_PREFIX + identity)
+
     def _class(self, cls: type, facts: Facts) -> None:
         if self._is_notebook_class(cls):
             facts.classes[cloudpickle._get_or_create_tracker_id(cls)] = cls
+
+
+def registered(cls: type) -> list[Any]:
+    """The classes that an abstract class was told to take for derived from it."""
+    found = [reference() for reference in abc._get_dump(cls)[0]] if isinstance(cls, abc.ABCMeta) else []  # type: ignore[attr-defined]
+    return [it for it in found if it is not None]

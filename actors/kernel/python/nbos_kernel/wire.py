@@ -24,8 +24,8 @@ class ProtocolError(Exception):
     """The peer sent something that is not a frame; the stream cannot be followed any further."""
 
 
-def _read_into(sock: socket.socket, view: memoryview) -> bool:
-    """Fill `view`; False when the peer closed before the first byte."""
+def _fill(sock: socket.socket, view: memoryview) -> bool:
+    """False when the peer closed before the first byte."""
     got = 0
     while got < len(view):
         n = sock.recv_into(view[got:])
@@ -39,15 +39,21 @@ def _read_into(sock: socket.socket, view: memoryview) -> bool:
 
 def _read_exactly(sock: socket.socket, size: int) -> bytearray:
     data = bytearray(size)
-    if size and not _read_into(sock, memoryview(data)):
-        raise ProtocolError(f"the side channel ended before the {size} bytes that were announced")
+    if size:
+        read_into(sock, memoryview(data))
     return data
 
 
-def read_frame(sock: socket.socket) -> tuple[dict[str, Any], bytearray] | None:
-    """The next frame, or None at a clean end of the stream."""
+def read_into(sock: socket.socket, view: memoryview) -> None:
+    """Fill `view` with what comes next."""
+    if len(view) and not _fill(sock, view):
+        raise ProtocolError(f"the side channel ended before the {len(view)} bytes that were announced")
+
+
+def read_head(sock: socket.socket) -> tuple[dict[str, Any], int] | None:
+    """The header of the next frame and the size of the body that follows it; None at a clean end of the stream."""
     prefix = bytearray(PREFIX.size)
-    if not _read_into(sock, memoryview(prefix)):
+    if not _fill(sock, memoryview(prefix)):
         return None
     header_len, body_len = PREFIX.unpack(prefix)
     if not 2 <= header_len <= MAX_HEADER or body_len > MAX_BODY:
@@ -59,14 +65,23 @@ def read_frame(sock: socket.socket) -> tuple[dict[str, Any], bytearray] | None:
         raise ProtocolError(f"a frame's header is not JSON: {error}") from error
     if not isinstance(header, dict) or not isinstance(header.get("t"), str):
         raise ProtocolError("a frame's header has no type")
+    return header, body_len
+
+
+def read_body(sock: socket.socket, size: int) -> bytearray:
     try:
-        body = _read_exactly(sock, body_len)
+        return _read_exactly(sock, size)
     except (MemoryError, OverflowError) as error:
-        raise ProtocolError(f"a frame's body of {body_len} bytes does not fit in memory") from error
-    return header, body
+        raise ProtocolError(f"a frame's body of {size} bytes does not fit in memory") from error
 
 
-def _as_bytes_view(part: Buffer) -> memoryview:
+def read_frame(sock: socket.socket) -> tuple[dict[str, Any], bytearray] | None:
+    """The next frame, or None at a clean end of the stream."""
+    head = read_head(sock)
+    return None if head is None else (head[0], read_body(sock, head[1]))
+
+
+def as_bytes_view(part: Buffer) -> memoryview:
     view = memoryview(part)
     return view if view.format == "B" and view.ndim == 1 else view.cast("B")
 
@@ -75,7 +90,7 @@ def write_frame(sock: socket.socket, header: dict[str, Any], body: Sequence[Buff
     """Send one frame; large parts go to the kernel straight from the object that owns them."""
     # "replace": a lone surrogate may stand in a Python string, never in UTF-8.
     raw = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    parts = [view for part in body if len(view := _as_bytes_view(part))]
+    parts = [view for part in body if len(view := as_bytes_view(part))]
     prefix = PREFIX.pack(len(raw), sum(map(len, parts)))
     queue: list[Any] = [prefix + raw, *parts]
     while queue:

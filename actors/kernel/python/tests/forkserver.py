@@ -11,9 +11,10 @@ import os
 import random
 import signal
 import sys
+from typing import Any
 
 
-def child(order: dict[str, str]) -> None:
+def child(order: dict[str, Any]) -> None:
     os.setsid()
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     null = os.open(os.devnull, os.O_RDWR)
@@ -22,7 +23,7 @@ def child(order: dict[str, str]) -> None:
     os.chdir(order["cwd"])
     os.environ["IPYTHONDIR"] = order["ipython"]
     random.seed()
-    main(["-f", order["connection"], "--side", order["side"]])
+    main(["-f", order["connection"], "--side", order["side"], *order["arguments"]])
 
 
 if __name__ == "__main__":

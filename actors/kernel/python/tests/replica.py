@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,17 +13,45 @@ import sys
 import tempfile
 import threading
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import zmq
+from blake3 import blake3
 from jupyter_client.blocking import BlockingKernelClient
 
 from nbos_kernel import wire
+from nbos_kernel.chunks import CHUNK
+from nbos_kernel.delta import INLINE_DELTA, INLINE_GROUP
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DEADLINE = 30.0
+
+
+class Store:
+    """The chunks of all replicas; in tests there is one store."""
+
+    chunks: ClassVar[dict[str, bytes]] = {}
+
+    @classmethod
+    def put(cls, header: dict[str, Any], body: bytes) -> None:
+        assert len(body) == header["size"] <= CHUNK and blake3(body).hexdigest() == header["id"]
+        cls.chunks[header["id"]] = body
+
+    @classmethod
+    def content(cls, group: dict[str, Any]) -> bytes:
+        """All the bytes of a group's buffers."""
+        parts = []
+        for buffer in group["buffers"]:
+            chunks = [cls.chunks[name] for name in buffer["chunks"]]
+            assert all(len(chunk) == CHUNK for chunk in chunks[:-1]) and sum(map(len, chunks)) == buffer["size"]
+            parts += chunks
+        return b"".join(parts)
+
+
+Deltas = list[tuple[dict[str, Any], bytes]]
 
 
 class Manifest:
@@ -36,19 +65,52 @@ class Manifest:
         self.groups: dict[str, tuple[int, dict[str, Any], bytes]] = {}
         self.pinned: dict[str, dict[str, Any]] = {}
         self.execution_count = 1
-        self._changes = 0
+        self._changes = self._cells = 0
+        self._frames: list[tuple[str, dict[str, Any], bytes]] = []
+        self._followed: dict[str, int] = {}
 
-    def merge(self, header: dict[str, Any], body: bytes, host: str, cell: int) -> dict[str, Any]:
+    def take(self, result: Result, host: str) -> None:
+        """Commit what a cell changed."""
+        self._cells += 1
+        self._take(result.deltas, host)
+
+    def barrier(self, child: Child) -> Deltas:
+        """A full pass and its answer, as before a planned move."""
+        deltas = child.scrub()
+        self._take(deltas, child.host)
+        return deltas
+
+    def _take(self, deltas: Deltas, host: str) -> None:
+        for header, body in deltas:
+            self._frames.append((host, *self.merge(header, body, host, self._cells)))
+
+    def follow(self, child: Child) -> list[dict[str, Any]]:
+        """Send a standby what was committed since it was last sent something; returns what failed there."""
+        failed = []
+        for host, frame, body in self._frames[self._followed.get(child.host, 0):]:
+            if host != child.host:
+                failed += child.apply(frame, body)
+        self._followed[child.host] = len(self._frames)
+        return failed
+
+    def restore(self, child: Child) -> list[dict[str, Any]]:
+        """Build a fresh process from the whole manifest."""
+        return child.apply(*self.rebuild())
+
+    def merge(self, header: dict[str, Any], inline: bytes, host: str, cell: int) -> tuple[dict[str, Any], bytes]:
         """Merge a delta; returns the apply frame that a standby gets for it."""
         for item in header["deleted"]:
             self._remove({item}, {item})
-        at = 0
+        at, body = 0, []
+        assert len(inline) <= INLINE_DELTA
         for group in header["groups"]:
+            assert group["size"] <= INLINE_GROUP
             self._remove({group["key"]}, set(group["names"]))
             self._changes += 1
-            self.groups[group["key"]] = (self._changes, group, body[at:at + group["size"]])
+            body.append(inline[at:at + group["size"]] + Store.content(group))
+            self.groups[group["key"]] = (self._changes, group, body[-1])
             at += group["size"]
-        assert at == len(body)
+        assert at == len(inline)
         pinned = {}
         for entry in header["pinned"]:
             if entry["home"] is None:
@@ -58,8 +120,7 @@ class Manifest:
             pinned[entry["name"]] = entry
         self.pinned = pinned
         self.execution_count = header["execution_count"]
-        return {"t": "apply", "groups": header["groups"], "deleted": header["deleted"],
-                "pinned": list(pinned.values()), "execution_count": self.execution_count}
+        return self._apply(header["groups"], header["deleted"]), b"".join(body)
 
     def _remove(self, keys: set[str], names: set[str]) -> None:
         self.groups = {
@@ -68,9 +129,11 @@ class Manifest:
 
     def rebuild(self) -> tuple[dict[str, Any], bytes]:
         ordered = sorted(self.groups.values(), key=lambda it: (it[1]["rank"], it[0]))
-        header = {"t": "apply", "groups": [group for _, group, _ in ordered], "deleted": [],
-                  "pinned": list(self.pinned.values()), "execution_count": self.execution_count}
-        return header, b"".join(body for _, _, body in ordered)
+        return self._apply([group for _, group, _ in ordered], []), b"".join(body for _, _, body in ordered)
+
+    def _apply(self, groups: list[dict[str, Any]], deleted: list[str]) -> dict[str, Any]:
+        return {"t": "apply", "need": None, "groups": groups, "deferred": [], "failed": [], "deleted": deleted,
+                "pinned": list(self.pinned.values()), "execution_count": self.execution_count}
 
 
 @dataclass
@@ -83,13 +146,17 @@ class Result:
     reply: dict[str, Any]
     delta: dict[str, Any] = field(default_factory=dict)
     body: bytes = b""
+    deltas: Deltas = field(default_factory=list)  # what was found before, and the cell's own
+    chunks: list[str] = field(default_factory=list)  # sent with them
 
 
 class Child:
     """One kernel process."""
 
-    def __init__(self, host: str = "h1", transport: str = "ipc", cwd: str | None = None, fork: bool = True) -> None:
+    def __init__(self, host: str = "h1", transport: str = "ipc", cwd: str | None = None, fork: bool = True,
+                 deadline: float = DEADLINE, arguments: Sequence[str] = ()) -> None:
         self.host = host
+        self.deadline = deadline
         self.dir = tempfile.mkdtemp(prefix="nbk")
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         side = os.path.join(self.dir, "side")
@@ -103,22 +170,25 @@ class Child:
         self.connection_file = os.path.join(self.dir, "c.json")
         Path(self.connection_file).write_text(json.dumps(connection))
         self.log_path = os.path.join(self.dir, "log")
-        order = {"connection": self.connection_file, "side": side, "log": self.log_path, "cwd": cwd or self.dir,
-                 "ipython": os.path.join(self.dir, "ip")}
+        self.cwd = cwd or self.dir
+        order = {"connection": self.connection_file, "side": side, "log": self.log_path, "cwd": self.cwd,
+                 "ipython": os.path.join(self.dir, "ip"), "arguments": [*arguments, *os.environ.get("NBOS_TEST_ARGUMENTS", "").split()]}
         self.process = None
         if fork:
             self.pid = _Forks.start(order)
         else:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "nbos_kernel", "-f", self.connection_file, "--side", side],
+                [sys.executable, "-m", "nbos_kernel", "-f", self.connection_file, "--side", side, *order["arguments"]],
                 env={**_environment(), "IPYTHONDIR": order["ipython"]}, cwd=order["cwd"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.log_path, "wb"))
             self.pid = self.process.pid
-        listener.settimeout(DEADLINE)
+        listener.settimeout(self.deadline)
         self.side, _ = listener.accept()
-        self.side.settimeout(DEADLINE)
+        self.side.settimeout(self.deadline)
         listener.close()
         self.client: Any = None
+        self.chunks: list[str] = []
+        self.found: Deltas = []
 
     def ready(self) -> Child:
         if self.client is None:
@@ -127,13 +197,31 @@ class Child:
             self.client = BlockingKernelClient()
             self.client.load_connection_file(self.connection_file)
             self.client.start_channels()
-            self.client.wait_for_ready(timeout=DEADLINE)
+            self.client.wait_for_ready(timeout=self.deadline)
         return self
 
     def frame(self) -> tuple[dict[str, Any], bytes]:
-        got = wire.read_frame(self.side)
-        assert got is not None, f"the side channel was closed: {self.log()}"
-        return got[0], bytes(got[1])
+        """The next frame that is the answer to something. Chunks go to the store, what was found between cells is kept."""
+        while True:
+            got = wire.read_frame(self.side)
+            assert got is not None, f"the side channel was closed: {self.log()}"
+            header, body = got[0], bytes(got[1])
+            if header["t"] == "chunk":
+                Store.put(header, body)
+                self.chunks.append(header["id"])
+            elif header["t"] == "delta" and header["kind"] == "scrub" and header["scrub"] is None:
+                assert header["groups"] or header["deleted"]
+                self.found.append((header, body))
+            else:
+                return header, body
+
+    def scrub(self) -> Deltas:
+        """Order a full pass; returns what was found, and the answer."""
+        self.send({"t": "scrub", "id": 5})
+        answer = self.frame()
+        assert answer[0]["t"] == "delta" and answer[0]["kind"] == "scrub" and answer[0]["scrub"] == 5 and answer[0]["msg_id"] is None
+        deltas, self.found = [*self.found, answer], []
+        return deltas
 
     def send(self, header: dict[str, Any], body: bytes = b"") -> None:
         wire.write_frame(self.side, header, [body])
@@ -153,23 +241,29 @@ class Child:
             os.kill(self.pid, signal.SIGINT)
         return self.result(msg_id)
 
-    def result(self, msg_id: str, delta: bool = True) -> Result:
+    def result(self, msg_id: str, delta: bool = True, own: tuple[dict[str, Any], bytes] | None = None) -> Result:
+        """The result of a cell; `own` is its delta, if that was read already."""
         client = self.client
-        frames, reply = [], None
+        reply = None
         poller = zmq.Poller()
-        poller.register(self.side, zmq.POLLIN)
+        if delta and own is None:
+            poller.register(self.side, zmq.POLLIN)
         poller.register(client.shell_channel.socket, zmq.POLLIN)
         while reply is None:
-            ready = dict(poller.poll(DEADLINE * 1000))
+            ready = dict(poller.poll(self.deadline * 1000))
             assert ready, f"no reply to {msg_id}: {self.log()}"
             if self.side.fileno() in ready:
-                frames.append(self.frame())
-            else:
-                message = client.get_shell_msg(timeout=DEADLINE)
+                own = self.frame()
+                poller.unregister(self.side)
+            if client.shell_channel.socket in ready:
+                message = client.get_shell_msg(timeout=self.deadline)
                 reply = message if message["parent_header"].get("msg_id") == msg_id else None
+        if delta and own is None:
+            assert self.pending(), "the delta comes before the reply"
+            own = self.frame()
         text, stderr = [], []
         while True:
-            message = client.get_iopub_msg(timeout=DEADLINE)
+            message = client.get_iopub_msg(timeout=self.deadline)
             if message["parent_header"].get("msg_id") != msg_id:
                 continue
             content, kind = message["content"], message["msg_type"]
@@ -181,12 +275,11 @@ class Child:
                 text.append(content["data"].get("text/plain", ""))
         content = reply["content"]
         result = Result(content["status"], content.get("ename"), content.get("evalue", ""), "".join(text), "".join(stderr), content)
-        if delta:
-            if self.pending():
-                frames.append(self.frame())
-            assert len(frames) == 1, f"exactly one delta, before the reply: {len(frames)}"
-            result.delta, result.body = frames[0]
-            assert result.delta["t"] == "delta" and result.delta["msg_id"] == msg_id
+        if own is not None:
+            assert own[0]["t"] == "delta" and own[0]["kind"] == "cell" and own[0]["msg_id"] == msg_id
+            result.delta, result.body = own
+            result.deltas, result.chunks = [*self.found, own], self.chunks
+            self.found, self.chunks = [], []
         return result
 
     def apply(self, header: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
@@ -206,6 +299,11 @@ class Child:
         if self.process is not None:
             self.process.wait()
 
+    def end(self) -> None:
+        """Close, and leave no files."""
+        self.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
 
 class _Forks:
     """The fork server, started at first use and ended with the tests (its stdin closes)."""
@@ -214,12 +312,12 @@ class _Forks:
     lock = threading.Lock()
 
     @classmethod
-    def start(cls, order: dict[str, str]) -> int:
+    def start(cls, order: dict[str, Any]) -> int:
         with cls.lock:
             return cls._start(order)
 
     @classmethod
-    def _start(cls, order: dict[str, str]) -> int:
+    def _start(cls, order: dict[str, Any]) -> int:
         if cls.server is None:
             cls.server = subprocess.Popen(
                 [sys.executable, str(Path(__file__).with_name("forkserver.py"))], env=_environment(), text=True,

@@ -3,15 +3,14 @@
 //! Sockets are made new for every process: a ZMQ client that outlives its peer loses messages silently.
 
 mod connection;
-mod fetch;
 mod guard;
 mod process;
 mod side;
 mod wire;
 
-pub(crate) use fetch::resolve_groups;
 pub use guard::{Guard, run_guard};
-pub(crate) use process::{Application, ChildHandle, Flow, Incarnation, Sink, Start, spawn};
+pub(crate) use process::{ChildHandle, Flow, Incarnation, Sink, Start, spawn};
+pub(crate) use side::Order;
 
 use std::path::PathBuf;
 

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use nbos_objects::BlobId;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use zeromq::{DealerSocket, Socket, SocketOptions, SocketRecv, SocketSend, SubSocket};
@@ -20,12 +22,12 @@ use zeromq::{DealerSocket, Socket, SocketOptions, SocketRecv, SocketSend, SubSoc
 use super::PythonOptions;
 use super::connection::{ConnectionFile, Port};
 use super::guard::{Guard, kill_group};
-use super::side::{self, Frame, GroupHeader, Order};
+use super::side::{self, Frame, Order};
 use super::wire::Signer;
-use crate::core::ChildEvent;
+use crate::chunks::Chunks;
+use crate::core::{ChildEvent, Failure};
 use crate::message::JupyterMessage;
-use crate::protocol::{Channel, Pinned};
-use crate::state::Group;
+use crate::protocol::Channel;
 
 /// Tells one process's events from those of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,12 @@ const FLOW_BYTES: usize = 32 << 20;
 
 /// Messages waiting to be written to one socket of the child.
 const MAX_WAITING: usize = 1_024;
+
+/// Orders waiting to be written to the side channel; an apply carries inline bytes only.
+const MAX_ORDERS: usize = 16;
+
+/// Chunks of the child handed to the store at once: enough to keep disk and network busy, 16 MiB in memory.
+const CHUNKS_AT_ONCE: usize = 4;
 
 /// Python that imports nothing of ours in this time is broken (a loaded two-core machine needs some seconds).
 const START_WITHIN: Duration = Duration::from_secs(55);
@@ -60,20 +68,9 @@ pub(crate) struct ChildHandle {
     shell: mpsc::Sender<JupyterMessage>,
     control: mpsc::Sender<JupyterMessage>,
     stdin: mpsc::Sender<JupyterMessage>,
-    side: mpsc::Sender<Application>,
+    side: mpsc::Sender<Order>,
     killed: CancellationToken,
     pid: Arc<std::sync::OnceLock<u32>>,
-}
-
-/// A change of state for the child to apply.
-pub(crate) struct Application {
-    pub(crate) id: u64,
-    pub(crate) groups: Vec<Group>,
-    /// Bytes of each group.
-    pub(crate) payloads: Vec<Bytes>,
-    pub(crate) deleted: Vec<String>,
-    pub(crate) pinned: Vec<Pinned>,
-    pub(crate) execution_count: u64,
 }
 
 impl ChildHandle {
@@ -90,8 +87,8 @@ impl ChildHandle {
         sender.try_send(message).is_ok()
     }
 
-    /// Where changes of state go; one at a time, each answered with an event.
-    pub(crate) fn applications(&self) -> mpsc::Sender<Application> {
+    /// Where changes of state and questions go; each is answered with an event.
+    pub(crate) fn orders(&self) -> mpsc::Sender<Order> {
         self.side.clone()
     }
 
@@ -128,6 +125,9 @@ pub(crate) struct Start {
     /// At most so many processes of a host import their libraries at once.
     pub(crate) starts: Arc<Semaphore>,
     pub(crate) guard: Guard,
+    pub(crate) chunks: Chunks,
+    /// Each change is checked in a scratch process.
+    pub(crate) audit: bool,
 }
 
 /// Starts a process in the background. Its first event is `Ready` or `Exited`; its last is always `Exited`.
@@ -135,7 +135,7 @@ pub(crate) fn spawn(start: Start, sink: Sink) -> ChildHandle {
     let (shell, shell_inbox) = mpsc::channel(MAX_WAITING);
     let (control, control_inbox) = mpsc::channel(MAX_WAITING);
     let (stdin, stdin_inbox) = mpsc::channel(MAX_WAITING);
-    let (side, side_inbox) = mpsc::channel(1);
+    let (side, side_inbox) = mpsc::channel(MAX_ORDERS);
     let killed = CancellationToken::new();
     let pid = Arc::new(std::sync::OnceLock::new());
     let handle = ChildHandle {
@@ -168,7 +168,7 @@ struct Inboxes {
     shell: mpsc::Receiver<JupyterMessage>,
     control: mpsc::Receiver<JupyterMessage>,
     stdin: mpsc::Receiver<JupyterMessage>,
-    side: mpsc::Receiver<Application>,
+    side: mpsc::Receiver<Order>,
 }
 
 struct Life {
@@ -196,6 +196,15 @@ struct Outlet {
 }
 
 impl Outlet {
+    /// For the few that must not wait.
+    fn tell(&self, event: ChildEvent) {
+        (self.sink)(Flow {
+            incarnation: self.incarnation,
+            event,
+            permit: None,
+        });
+    }
+
     /// Waits while too much is on its way: the child's sockets fill up and the child waits in turn.
     async fn put(&self, event: ChildEvent, bytes: usize) {
         let share = u32::try_from(bytes.clamp(256, FLOW_BYTES)).unwrap_or(u32::MAX);
@@ -263,21 +272,22 @@ async fn run(
         () = killed.cancelled() => Err("it was ended on purpose".to_owned()),
     };
     drop(slot);
+    let with_tail = |why: String| {
+        let tail = files.log_tail();
+        if tail.is_empty() { why } else { format!("{why}: {tail}") }
+    };
     let result = match started {
         Ok((stream, sockets, signer)) => {
             let _ = pid.set(process_id);
             outlet.put(ChildEvent::Ready { pid: process_id }, 0).await;
-            let pumps = pump(stream, sockets, signer, outlet, inboxes);
+            let pumps = pump(stream, sockets, signer, outlet, inboxes, start.chunks.clone());
             tokio::select! {
-                why = pumps => Err(why),
-                status = process.wait() => Ok(status.map_or_else(|error| error.to_string(), |status| status.to_string())),
+                why = pumps => Err(with_tail(why)),
+                status = process.wait() => Ok(with_tail(status.map_or_else(|error| error.to_string(), |status| status.to_string()))),
                 () = killed.cancelled() => Ok("it was ended on purpose".to_owned()),
             }
         }
-        Err(why) => {
-            let tail = files.log_tail();
-            Err(if tail.is_empty() { why } else { format!("{why}: {tail}") })
-        }
+        Err(why) => Err(with_tail(why)),
     };
     // Its subprocesses are in its group.
     kill_group(group);
@@ -302,6 +312,7 @@ fn launch(start: &Start, files: &ConnectionFile) -> Result<tokio::process::Child
         .arg(&files.path)
         .arg("--side")
         .arg(&files.side)
+        .args(start.audit.then_some("--audit"))
         .envs(&start.env)
         .env(
             "PYTHONPATH",
@@ -338,7 +349,12 @@ async fn connect(listener: &UnixListener, files: &ConnectionFile) -> Result<(Uni
     let (mut stream, _) = listener.accept().await.map_err(|error| broken(&error))?;
     match side::read(&mut stream).await.map_err(|error| broken(&error))? {
         Frame::Hello => {}
-        Frame::Delta(_) | Frame::Applied { .. } | Frame::Pong => return Err("it did not say hello first".to_owned()),
+        Frame::Chunk { .. }
+        | Frame::Delta(_)
+        | Frame::Applied { .. }
+        | Frame::Need { .. }
+        | Frame::Touched { .. }
+        | Frame::Pong => return Err("it did not say hello first".to_owned()),
     }
     let signer = Signer::new(&files.key);
     let identity = Uuid::new_v4().simple().to_string();
@@ -411,15 +427,22 @@ async fn dealer(files: &ConnectionFile, port: Port, identity: &str) -> Result<De
 }
 
 /// Moves messages both ways until something breaks; says what.
-async fn pump(stream: UnixStream, sockets: Sockets, signer: Signer, outlet: &Outlet, inboxes: Inboxes) -> String {
+async fn pump(
+    stream: UnixStream,
+    sockets: Sockets,
+    signer: Signer,
+    outlet: &Outlet,
+    inboxes: Inboxes,
+    chunks: Chunks,
+) -> String {
     let (side_read, side_write) = stream.into_split();
     tokio::select! {
         why = pump_dealer(Channel::Shell, sockets.shell, signer.clone(), outlet.clone(), inboxes.shell) => why,
         why = pump_dealer(Channel::Control, sockets.control, signer.clone(), outlet.clone(), inboxes.control) => why,
         why = pump_dealer(Channel::Stdin, sockets.stdin, signer.clone(), outlet.clone(), inboxes.stdin) => why,
         why = pump_iopub(sockets.iopub, signer, outlet.clone()) => why,
-        why = pump_side(side_read, outlet.clone()) => why,
-        why = pump_orders(side_write, inboxes.side) => why,
+        why = pump_side(side_read, outlet.clone(), chunks.clone()) => why,
+        why = pump_orders(side_write, inboxes.side, chunks) => why,
     }
 }
 
@@ -472,47 +495,84 @@ async fn emit(signer: &Signer, zmq: zeromq::ZmqMessage, channel: Channel, outlet
     }
 }
 
-async fn pump_side(read: tokio::net::unix::OwnedReadHalf, outlet: Outlet) -> String {
+async fn pump_side(read: tokio::net::unix::OwnedReadHalf, outlet: Outlet, chunks: Chunks) -> String {
     let mut read = tokio::io::BufReader::with_capacity(64 << 10, read);
+    let mut taking = Taking {
+        tasks: JoinSet::new(),
+        outlet: outlet.clone(),
+        chunks,
+    };
     loop {
-        match side::read(&mut read).await {
+        let event = match side::read(&mut read).await {
+            Ok(Frame::Chunk { id, bytes }) => match taking.add(id, bytes).await {
+                Ok(()) => continue,
+                Err(why) => return why,
+            },
             // A delta is one cell's, and a cell is one at a time: no budget, or a large one could wait for itself.
-            Ok(Frame::Delta(delta)) => outlet.put(ChildEvent::Delta(delta), 0).await,
-            Ok(Frame::Applied { id, failed }) => outlet.put(ChildEvent::Applied { id, failed }, 0).await,
-            Ok(Frame::Hello | Frame::Pong) => {}
+            Ok(Frame::Delta(delta)) => match taking.finish().await {
+                Ok(()) => ChildEvent::Delta(delta),
+                Err(why) => return why,
+            },
+            Ok(Frame::Applied { id, failed }) => ChildEvent::Applied { id, failed },
+            Ok(Frame::Need { id, keys }) => ChildEvent::Need { id, keys },
+            Ok(Frame::Touched { id, names }) => ChildEvent::Touched { id, names },
+            Ok(Frame::Hello | Frame::Pong) => continue,
             Err(error) => return format!("its side channel broke: {error}"),
-        }
+        };
+        outlet.put(event, 0).await;
     }
 }
 
-async fn pump_orders(mut write: tokio::net::unix::OwnedWriteHalf, mut inbox: mpsc::Receiver<Application>) -> String {
-    while let Some(application) = inbox.recv().await {
-        let Application {
-            id,
-            groups,
-            payloads,
-            deleted,
-            pinned,
-            execution_count,
-        } = application;
-        let headers = groups
-            .into_iter()
-            .zip(&payloads)
-            .map(|(group, payload)| GroupHeader {
-                key: group.key,
-                names: group.names,
-                rank: group.rank,
-                size: payload.len() as u64,
-            })
-            .collect();
-        let order = Order::Apply {
-            id,
-            groups: headers,
-            deleted: &deleted,
-            pinned: &pinned,
-            execution_count,
-        };
-        if let Err(error) = side::write(&mut write, &order, &payloads).await {
+/// Chunks on their way from the child to the store. While the store has no room nothing more is read, and the child waits.
+struct Taking {
+    tasks: JoinSet<Result<BlobId, Failure>>,
+    outlet: Outlet,
+    chunks: Chunks,
+}
+
+impl Taking {
+    async fn add(&mut self, id: BlobId, bytes: Bytes) -> Result<(), String> {
+        while self.tasks.len() >= CHUNKS_AT_ONCE {
+            self.next().await?;
+        }
+        let (chunks, outlet) = (self.chunks.clone(), self.outlet.clone());
+        self.tasks.spawn(async move {
+            let waits = |failure| outlet.tell(ChildEvent::ChunkWaits(failure));
+            chunks.take_in(id, bytes, waits).await.map(|()| id)
+        });
+        Ok(())
+    }
+
+    /// All that came so far is stored.
+    async fn finish(&mut self) -> Result<(), String> {
+        while !self.tasks.is_empty() {
+            self.next().await?;
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<(), String> {
+        match self.tasks.join_next().await {
+            Some(Ok(Ok(id))) => self.outlet.put(ChildEvent::Chunk(id), 0).await,
+            Some(Ok(Err(failure))) => {
+                let why = format!("what it captured could not be stored: {failure}");
+                self.outlet.put(ChildEvent::ChunkLost(failure), 0).await;
+                return Err(why);
+            }
+            Some(Err(broken)) => return Err(format!("what it captured could not be stored: {broken}")),
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+async fn pump_orders(
+    mut write: tokio::net::unix::OwnedWriteHalf,
+    mut inbox: mpsc::Receiver<Order>,
+    chunks: Chunks,
+) -> String {
+    while let Some(order) = inbox.recv().await {
+        if let Err(error) = side::write(&mut write, &order, &chunks).await {
             return format!("its side channel broke: {error}");
         }
     }

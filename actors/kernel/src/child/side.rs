@@ -1,17 +1,24 @@
 //! Frames of the side channel between the replica and its Python child: a plain JSON header and an opaque body.
 
 use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, StreamExt};
+use nbos_objects::BlobId;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::core::{RawDelta, RawGroup, RawPinned};
+use crate::chunks::Chunks;
+use crate::core::{Apply, Captured, RawDelta, RawPinned};
 use crate::protocol::Pinned;
+use crate::state::{Buffer, CHUNK_BYTES, Group};
 
-/// A header names variables, not their values.
+/// A header names variables and chunks, not their values: 67 bytes a chunk of 4 MiB.
 const MAX_HEADER: u32 = 64 << 20;
 
-/// One cell's change of state. Larger ones need streaming, which the capture does not do yet.
-const MAX_BODY: u64 = 8 << 30;
+/// What a change keeps outside chunks. The shim keeps to 512 KiB; the rest is room for its growth.
+const MAX_BODY: u64 = 64 << 20;
+
+/// Chunks read ahead of the child.
+const READ_AHEAD: usize = 4;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
@@ -23,6 +30,10 @@ pub(super) enum Error {
     Header(#[from] serde_json::Error),
     #[error("a side-channel frame's groups do not add up to its body")]
     Sizes,
+    #[error("the side channel names a chunk {0:?}")]
+    Chunk(String),
+    #[error("a chunk for the child cannot be read")]
+    Object(#[from] nbos_objects::Error),
 }
 
 /// From the child.
@@ -30,8 +41,15 @@ pub(super) enum Error {
 #[serde(tag = "t", rename_all = "lowercase")]
 enum Header {
     Hello {},
+    Chunk {
+        id: String,
+    },
     Delta {
-        msg_id: String,
+        #[serde(default)]
+        kind: Kind,
+        msg_id: Option<String>,
+        #[serde(default)]
+        scrub: Option<u64>,
         groups: Vec<GroupHeader>,
         deleted: Vec<String>,
         pinned: Vec<RawPinned>,
@@ -41,15 +59,56 @@ enum Header {
         id: u64,
         failed: Vec<Failed>,
     },
+    Need {
+        id: u64,
+        keys: Vec<String>,
+    },
+    Touched {
+        id: u64,
+        names: Vec<String>,
+    },
     Pong {},
 }
 
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    #[default]
+    Cell,
+    Scrub,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct GroupHeader {
-    pub(super) key: String,
-    pub(super) names: Vec<String>,
-    pub(super) rank: u8,
-    pub(super) size: u64,
+struct GroupHeader {
+    key: String,
+    names: Vec<String>,
+    rank: u8,
+    /// Inline bytes.
+    size: u64,
+    #[serde(default)]
+    buffers: Vec<BufferHeader>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct BufferHeader {
+    size: u64,
+    chunks: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct DeferredHeader<'a> {
+    key: &'a str,
+    names: &'a [String],
+    rank: u8,
+    /// All bytes.
+    size: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct MissingHeader<'a> {
+    key: &'a str,
+    names: &'a [String],
+    why: &'a str,
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,23 +118,43 @@ struct Failed {
 }
 
 /// To the child.
+pub(crate) enum Order {
+    Apply(Box<Apply>),
+    Scrub { id: u64 },
+    Touches { id: u64, code: String, of: Vec<String> },
+}
+
 #[derive(Debug, Serialize)]
 #[serde(tag = "t", rename_all = "lowercase")]
-pub(super) enum Order<'a> {
+enum OrderHeader<'a> {
     Apply {
         id: u64,
+        need: Option<u64>,
         groups: Vec<GroupHeader>,
+        deferred: Vec<DeferredHeader<'a>>,
+        failed: Vec<MissingHeader<'a>>,
         deleted: &'a [String],
         pinned: &'a [Pinned],
         execution_count: u64,
+    },
+    Scrub {
+        id: u64,
+    },
+    Touches {
+        id: u64,
+        code: &'a str,
+        of: &'a [String],
     },
 }
 
 #[derive(Debug)]
 pub(super) enum Frame {
     Hello,
+    Chunk { id: BlobId, bytes: Bytes },
     Delta(RawDelta),
     Applied { id: u64, failed: Vec<String> },
+    Need { id: u64, keys: Vec<String> },
+    Touched { id: u64, names: Vec<String> },
     Pong,
 }
 
@@ -92,8 +171,19 @@ pub(super) async fn read<R: AsyncRead + Unpin>(from: &mut R) -> Result<Frame, Er
     let mut body = read_exactly(from, body_len).await?;
     match serde_json::from_slice(&header)? {
         Header::Hello {} => Ok(Frame::Hello),
+        Header::Chunk { id } => {
+            if body_len > CHUNK_BYTES {
+                return Err(Error::Sizes);
+            }
+            Ok(Frame::Chunk {
+                id: blob_id(&id)?,
+                bytes: body,
+            })
+        }
         Header::Delta {
+            kind,
             msg_id,
+            scrub,
             groups,
             deleted,
             pinned,
@@ -101,24 +191,19 @@ pub(super) async fn read<R: AsyncRead + Unpin>(from: &mut R) -> Result<Frame, Er
         } => {
             let groups = groups
                 .into_iter()
-                .map(|group| {
-                    let size = usize::try_from(group.size)
-                        .ok()
-                        .filter(|size| *size <= body.len())
-                        .ok_or(Error::Sizes)?;
-                    Ok(RawGroup {
-                        key: group.key,
-                        names: group.names,
-                        rank: group.rank,
-                        payload: body.split_to(size),
-                    })
-                })
+                .map(|group| group.with_bytes(&mut body))
                 .collect::<Result<Vec<_>, Error>>()?;
             if !body.is_empty() {
                 return Err(Error::Sizes);
             }
+            let of = match kind {
+                Kind::Cell => Captured::Cell {
+                    msg_id: msg_id.unwrap_or_default(),
+                },
+                Kind::Scrub => Captured::Scrub { order: scrub },
+            };
             Ok(Frame::Delta(RawDelta {
-                msg_id,
+                of,
                 groups,
                 deleted,
                 pinned,
@@ -132,27 +217,135 @@ pub(super) async fn read<R: AsyncRead + Unpin>(from: &mut R) -> Result<Frame, Er
                 .collect();
             Ok(Frame::Applied { id, failed })
         }
+        Header::Need { id, keys } => Ok(Frame::Need { id, keys }),
+        Header::Touched { id, names } => Ok(Frame::Touched { id, names }),
         Header::Pong {} => Ok(Frame::Pong),
     }
 }
 
-pub(super) async fn write<W: AsyncWrite + Unpin>(to: &mut W, order: &Order<'_>, bodies: &[Bytes]) -> Result<(), Error> {
+impl GroupHeader {
+    fn of(group: &Group) -> Self {
+        let buffers = group.buffers.iter().map(|buffer| BufferHeader {
+            size: buffer.size,
+            chunks: buffer.chunks.iter().map(BlobId::to_string).collect(),
+        });
+        Self {
+            key: group.key.clone(),
+            names: group.names.clone(),
+            rank: group.rank,
+            size: group.inline.len() as u64,
+            buffers: buffers.collect(),
+        }
+    }
+
+    /// Cuts its inline bytes off the body.
+    fn with_bytes(self, body: &mut Bytes) -> Result<Group, Error> {
+        let size = usize::try_from(self.size)
+            .ok()
+            .filter(|size| *size <= body.len())
+            .ok_or(Error::Sizes)?;
+        let buffers = self
+            .buffers
+            .into_iter()
+            .map(|buffer| {
+                if buffer.size.div_ceil(CHUNK_BYTES) != buffer.chunks.len() as u64 {
+                    return Err(Error::Sizes);
+                }
+                let chunks = buffer.chunks.iter().map(|id| blob_id(id)).collect::<Result<_, _>>()?;
+                Ok(Buffer {
+                    size: buffer.size,
+                    chunks,
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Group {
+            key: self.key,
+            names: self.names,
+            rank: self.rank,
+            inline: body.split_to(size),
+            buffers,
+        })
+    }
+}
+
+fn blob_id(hex: &str) -> Result<BlobId, Error> {
+    BlobId::from_hex(hex).ok_or_else(|| Error::Chunk(hex.to_owned()))
+}
+
+/// Writes an order; the bytes of buffers come from the store chunk by chunk, never all at once.
+pub(super) async fn write<W: AsyncWrite + Unpin>(to: &mut W, order: &Order, chunks: &Chunks) -> Result<(), Error> {
+    match order {
+        Order::Scrub { id } => write_header(to, &OrderHeader::Scrub { id: *id }, 0).await?,
+        Order::Touches { id, code, of } => write_header(to, &OrderHeader::Touches { id: *id, code, of }, 0).await?,
+        Order::Apply(apply) => {
+            let header = apply_header(apply);
+            let body = apply.groups.iter().map(Group::bytes).sum();
+            write_header(to, &header, body).await?;
+            for group in &apply.groups {
+                to.write_all(&group.inline).await?;
+                for buffer in &group.buffers {
+                    write_buffer(to, buffer, chunks).await?;
+                }
+            }
+        }
+    }
+    Ok(to.flush().await?)
+}
+
+fn apply_header(apply: &Apply) -> OrderHeader<'_> {
+    let deferred = apply.deferred.iter().map(|group| DeferredHeader {
+        key: &group.key,
+        names: &group.names,
+        rank: group.rank,
+        size: group.bytes(),
+    });
+    let failed = apply.failed.iter().map(|(group, why)| MissingHeader {
+        key: &group.key,
+        names: &group.names,
+        why,
+    });
+    OrderHeader::Apply {
+        id: apply.id,
+        need: apply.need,
+        groups: apply.groups.iter().map(GroupHeader::of).collect(),
+        deferred: deferred.collect(),
+        failed: failed.collect(),
+        deleted: &apply.deleted,
+        pinned: &apply.pinned,
+        execution_count: apply.execution_count,
+    }
+}
+
+async fn write_header<W: AsyncWrite + Unpin>(to: &mut W, order: &OrderHeader<'_>, body: u64) -> Result<(), Error> {
     let header = serde_json::to_vec(order)?;
-    let body_len: u64 = bodies.iter().map(|body| body.len() as u64).sum();
     let header_len = u32::try_from(header.len()).unwrap_or(u32::MAX);
-    if header_len > MAX_HEADER || body_len > MAX_BODY {
+    if header_len > MAX_HEADER {
         return Err(Error::TooLarge {
             header: header_len,
-            body: body_len,
+            body,
         });
     }
     to.write_u32_le(header_len).await?;
-    to.write_u64_le(body_len).await?;
-    to.write_all(&header).await?;
-    for body in bodies {
-        to.write_all(body).await?;
+    to.write_u64_le(body).await?;
+    Ok(to.write_all(&header).await?)
+}
+
+async fn write_buffer<W: AsyncWrite + Unpin>(to: &mut W, buffer: &Buffer, chunks: &Chunks) -> Result<(), Error> {
+    let mut left = buffer.size;
+    let reads = buffer.chunks.clone().into_iter().map(|id| {
+        let chunks = chunks.clone();
+        async move { chunks.read(id).await }
+    });
+    let mut ahead = stream::iter(reads).buffered(READ_AHEAD);
+    while let Some(chunk) = ahead.next().await {
+        let chunk = chunk?;
+        if chunk.len() as u64 != left.min(CHUNK_BYTES) {
+            return Err(Error::Sizes);
+        }
+        left -= chunk.len() as u64;
+        to.write_all(&chunk).await?;
     }
-    Ok(to.flush().await?)
+    Ok(())
 }
 
 /// Grows with what arrives, not with what a broken peer announces.
@@ -186,9 +379,34 @@ mod tests {
         let Frame::Delta(delta) = read(&mut frame(header, b"xyz").as_slice()).await.expect("valid") else {
             panic!("not a delta");
         };
-        let payloads: Vec<&[u8]> = delta.groups.iter().map(|group| group.payload.as_ref()).collect();
-        assert_eq!(payloads, [b"xy".as_slice(), b"z"]);
+        let inline: Vec<&[u8]> = delta.groups.iter().map(|group| group.inline.as_ref()).collect();
+        assert_eq!(inline, [b"xy".as_slice(), b"z"]);
+        assert_eq!(delta.of, Captured::Cell { msg_id: "m".to_owned() });
         assert_eq!((delta.execution_count, delta.deleted.len()), (4, 1));
+    }
+
+    #[tokio::test]
+    async fn reads_chunks_and_the_buffers_that_refer_to_them() {
+        let id = BlobId::of(b"raw");
+        let chunk = format!(r#"{{"t":"chunk","id":"{id}","size":3}}"#);
+        let Frame::Chunk { id: read_id, bytes } = read(&mut frame(&chunk, b"raw").as_slice()).await.expect("valid")
+        else {
+            panic!("not a chunk");
+        };
+        assert_eq!((read_id, bytes.as_ref()), (id, b"raw".as_slice()));
+        let header = |size: u64| {
+            format!(
+                r#"{{"t":"delta","kind":"scrub","msg_id":null,"scrub":7,"groups":[{{"key":"k","names":["a"],"rank":3,"size":1,
+                "buffers":[{{"size":{size},"chunks":["{id}"]}}]}}],"deleted":[],"pinned":[],"execution_count":4}}"#
+            )
+        };
+        let Frame::Delta(delta) = read(&mut frame(&header(3), b"x").as_slice()).await.expect("valid") else {
+            panic!("not a delta");
+        };
+        assert_eq!(delta.of, Captured::Scrub { order: Some(7) });
+        assert_eq!(delta.groups[0].chunks().collect::<Vec<_>>(), [&id]);
+        let short = read(&mut frame(&header(CHUNK_BYTES + 1), b"x").as_slice()).await;
+        assert!(matches!(short, Err(Error::Sizes)), "a chunk is missing");
     }
 
     #[tokio::test]

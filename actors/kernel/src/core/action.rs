@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use nbos_mesh::NodeName;
+use nbos_objects::BlobId;
 
-use super::event::{RawGroup, Ticket};
-use crate::id::CellSeq;
+use super::Micros;
+use super::event::{Arrival, Ticket};
 use crate::message::JupyterMessage;
-use crate::protocol::{Channel, EventBody, Pinned, ReplicaReply};
+use crate::protocol::{Channel, EventBody, Origin, Pinned, ReplicaReply};
 use crate::state::{Command, Group};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,10 +48,37 @@ pub(crate) enum Action {
     /// The epoch changed: events are numbered anew.
     NewEpoch(crate::id::Epoch),
     Child(ChildCommand),
-    /// Moves large payloads to the object stores of a quorum.
+    /// Waits until the chunks of a change are in the object stores of a quorum; answered with `Stored`.
     Store {
-        seq: CellSeq,
-        groups: Vec<RawGroup>,
+        change: Arrival,
+        chunks: Vec<BlobId>,
+        bytes: u64,
+    },
+    /// Nobody waits for that any more.
+    StopStoring,
+    /// Brings a group's chunks to this host; answered with `Fetched`.
+    Fetch {
+        key: String,
+        chunks: Vec<BlobId>,
+    },
+    /// Brings chunks to this host when there is time: a copy of the session is complete only with them.
+    Pull(Vec<BlobId>),
+    /// Asks the executor to commit what a scrub finds; answered with `Scrubbed`.
+    AskScrub {
+        asked: u64,
+        host: NodeName,
+        within: Micros,
+    },
+    /// Asks a host's replica to become the executor for a cell; answered with `Moved`.
+    AskMove {
+        host: NodeName,
+        msg_id: String,
+    },
+    /// Sends a client's request on to the new executor.
+    Forward {
+        host: NodeName,
+        origin: Origin,
+        message: JupyterMessage,
     },
     Lease {
         msg_id: String,
@@ -69,11 +97,33 @@ pub(crate) enum ChildCommand {
         channel: Channel,
         message: JupyterMessage,
     },
-    Apply {
+    Apply(Box<Apply>),
+    /// Asks for a full pass between requests.
+    Scrub {
         id: u64,
-        groups: Vec<Group>,
-        deleted: Vec<String>,
-        pinned: Vec<Pinned>,
-        execution_count: u64,
     },
+    /// Asks which of these names a cell can touch.
+    Touches {
+        id: u64,
+        code: String,
+        of: Vec<String>,
+    },
+}
+
+/// A change of state for the child to apply.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Apply {
+    pub id: u64,
+    /// The child's request that it answers.
+    pub need: Option<u64>,
+    pub groups: Vec<Group>,
+    /// Groups that exist and are not sent now.
+    pub deferred: Vec<Group>,
+    /// Groups whose bytes exist nowhere, and why.
+    pub failed: Vec<(Group, String)>,
+    pub deleted: Vec<String>,
+    pub pinned: Vec<Pinned>,
+    pub execution_count: u64,
+    /// Chunks that are not on this host are waited for this long; groups that still lack some are deferred.
+    pub patience: Micros,
 }

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
+use super::event::{Arrival, Captured, Failure};
 use super::{Action, ChildCommand, Core, Micros, RawDelta};
 use crate::id::CellSeq;
 use crate::message::JupyterMessage;
-use crate::protocol::{Channel, Origin};
-use crate::state::{Applied, CellStarted, Command, Group, NumberedOutput};
+use crate::protocol::{CellOutput, Channel, EventBody, Origin};
+use crate::state::{Applied, CellStarted, Command, NumberedOutput};
 
 /// Cells waiting at one executor. A front end's "run all" sends a few hundred at most.
 pub(super) const MAX_QUEUED_CELLS: usize = 1_000;
@@ -17,7 +18,8 @@ pub(super) const MAX_QUEUED_BYTES: usize = 64 << 20;
 /// Outputs of one cell that are committed with it; later ones reach live clients only.
 const KEPT_OUTPUT_BYTES: usize = 1 << 20;
 
-/// The shim reports the change of state before it replies; a reply without it for this long means that the shim is broken.
+/// The shim reports the change of state before it replies; a reply without it for this long, and no chunk of it either, means
+/// that the shim is broken.
 const DELTA_DEADLINE_US: Micros = 10_000_000;
 
 /// Waiting for GPUs is bounded by the lease request itself; this is a last resort.
@@ -31,6 +33,12 @@ pub(super) struct Queued {
 }
 
 pub(super) enum Phase {
+    /// The child is to say whether the cell touches what is pinned elsewhere.
+    Asking {
+        asked: Option<u64>,
+    },
+    /// It does: that replica is to become the executor.
+    Moving,
     Leasing,
     /// `CellStarted` is on its way.
     Starting,
@@ -63,6 +71,16 @@ pub(super) struct Cell {
     pub(super) reply: Option<JupyterMessage>,
     pub(super) idle: Option<JupyterMessage>,
     pub(super) delta: Option<RawDelta>,
+    /// When the delta came, among all changes.
+    pub(super) arrival: Option<Arrival>,
+    /// When the shim was last heard of at the cell's end.
+    pub(super) heard: Micros,
+    /// A chunk of its change waits for room on a disk.
+    pub(super) stalled: bool,
+    /// Its client was told that it waits.
+    pub(super) told_waiting: bool,
+    /// Its change could not be stored.
+    pub(super) not_stored: Option<Failure>,
     /// An interrupt arrived before the code ran.
     pub(super) interrupt_at_start: bool,
     /// The right to run was lost.
@@ -86,6 +104,11 @@ impl Cell {
             reply: None,
             idle: None,
             delta: None,
+            arrival: None,
+            heard: now,
+            stalled: false,
+            told_waiting: false,
+            not_stored: None,
             interrupt_at_start: false,
             fenced: false,
             ran_in: 0,
@@ -116,16 +139,23 @@ impl Core {
         };
         match cell.phase {
             Phase::Ready { seq } if self.child_is_current_before(seq) && self.run_after <= self.now => self.run(seq),
-            Phase::Running { seq } if cell.reply.is_some() && cell.idle.is_some() && cell.delta.is_some() => {
+            Phase::Running { seq }
+                if cell.reply.is_some()
+                    && cell.idle.is_some()
+                    && cell.arrival.is_some_and(|arrival| !self.scrub_before(arrival)) =>
+            {
                 self.finish(seq)
             }
-            Phase::Leasing
+            Phase::Asking { .. }
+            | Phase::Moving
+            | Phase::Leasing
             | Phase::Starting
             | Phase::Ready { .. }
             | Phase::Running { .. }
             | Phase::Storing { .. }
             | Phase::Committing { .. } => {}
         }
+        self.advance_placing();
         self.fail_queue_without_child();
     }
 
@@ -142,9 +172,14 @@ impl Core {
         }
     }
 
-    pub(super) fn delta_captured(&mut self, delta: RawDelta) {
-        if let Some(cell) = self.cell.as_mut().filter(|cell| cell.msg_id == delta.msg_id) {
+    pub(super) fn delta_captured(&mut self, arrival: Arrival, delta: RawDelta) {
+        let Captured::Cell { msg_id } = &delta.of else {
+            return;
+        };
+        if let Some(cell) = self.cell.as_mut().filter(|cell| cell.msg_id == *msg_id) {
             cell.delta = Some(delta);
+            cell.arrival = Some(arrival);
+            cell.stalled = false;
             if cell.gpus > 0 {
                 // The lease ends with the code, not with the replication of what it did.
                 self.actions.push(Action::ReleaseLease);
@@ -152,19 +187,48 @@ impl Core {
         }
     }
 
-    pub(super) fn stored(&mut self, seq: CellSeq, groups: Result<Vec<Group>, String>) {
-        if !matches!(self.cell.as_ref().map(|cell| &cell.phase), Some(Phase::Storing { seq: storing }) if *storing == seq)
-        {
-            return;
-        }
-        match groups {
-            Ok(groups) => self.propose_finish(seq, groups),
-            Err(why) => {
+    pub(super) fn stored(&mut self, change: Arrival, result: Result<(), Failure>) {
+        let Some((cell, seq)) = self.cell.as_mut().and_then(|cell| match cell.phase {
+            Phase::Storing { seq } if cell.arrival == Some(change) => Some((cell, seq)),
+            _ => None,
+        }) else {
+            return self.scrub_stored(change, result);
+        };
+        match result {
+            Ok(()) => self.propose_finish(seq),
+            Err(failure) => {
                 // The change exists in this process only and cannot be made safe: the session stays as before.
+                cell.not_stored = Some(failure);
                 self.actions.push(Action::Child(ChildCommand::Kill));
-                self.child_exited_for(&why);
+                self.child_exited_for("what the cell changed could not be stored");
             }
         }
+    }
+
+    /// Says once on the cell's stderr what its end waits for.
+    pub(super) fn tell_waiting(&mut self, failure: &Failure) {
+        let Some(cell) = self.cell.as_mut().filter(|cell| !cell.told_waiting) else {
+            return;
+        };
+        cell.told_waiting = true;
+        let header = cell.message.header.clone();
+        let text = format!(
+            "[{}] the cell has run; what it changed cannot be stored yet, trying again: {}\n",
+            failure.code, failure.message
+        );
+        let message = self.stderr(Some(header), &text);
+        let Some(cell) = self.cell.as_mut() else {
+            return;
+        };
+        let number = cell.keep_output(&message);
+        let place = CellOutput {
+            msg_id: cell.msg_id.clone(),
+            number,
+        };
+        self.publish(EventBody::Iopub {
+            cell: Some(place),
+            message,
+        });
     }
 
     /// Reacts to a committed command on behalf of the cell at hand.
@@ -195,10 +259,19 @@ impl Core {
             ) {
                 self.kill_child();
             }
+            if matches!(cell.phase, Phase::Moving) {
+                self.forward(&cell);
+            }
+            if matches!(cell.phase, Phase::Storing { .. }) {
+                self.actions.push(Action::StopStoring);
+            }
             if cell.gpus > 0 {
                 self.actions.push(Action::ReleaseLease);
             }
         }
+        self.drop_scrubs();
+        self.unproposed.clear();
+        self.yield_until = 0;
         self.clear_queue();
     }
 
@@ -227,7 +300,8 @@ impl Core {
         let shim_broken = matches!(cell.phase, Phase::Running { .. })
             && cell.idle.is_some()
             && cell.delta.is_none()
-            && waited > DELTA_DEADLINE_US;
+            && !cell.stalled
+            && self.now.saturating_sub(cell.heard) > DELTA_DEADLINE_US;
         if shim_broken {
             self.actions.push(Action::Child(ChildCommand::Kill));
             self.child_exited_for("the shim did not report the cell's change of state");
@@ -246,7 +320,13 @@ impl Core {
     }
 
     fn start_next_cell(&mut self) {
-        if self.queue.is_empty() || self.proposal.is_some() || !self.acting_here() || self.state.running().is_some() {
+        let yields = self.now < self.yield_until;
+        if self.queue.is_empty()
+            || self.proposal.is_some()
+            || yields
+            || !self.acting_here()
+            || self.state.running().is_some()
+        {
             return;
         }
         let Some(queued) = self.queue.pop_front() else {
@@ -260,7 +340,14 @@ impl Core {
             return self.start_next_cell();
         }
         let gpus = gpus_of(&queued.message).unwrap_or(self.spec.gpus);
-        let mut cell = Cell::new(queued, gpus, self.now);
+        let cell = Cell::new(queued, gpus, self.now);
+        self.place_cell(cell);
+    }
+
+    /// The cell is this replica's to run: GPUs first, if it needs any.
+    pub(super) fn begin_cell(&mut self, mut cell: Cell) {
+        let gpus = cell.gpus;
+        cell.phase_since = self.now;
         if gpus > 0 {
             cell.phase = Phase::Leasing;
             self.actions.push(Action::Lease {

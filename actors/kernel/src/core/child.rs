@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::action::Apply;
+use super::deferred::{Deferred, FIRST_DEFERRABLE_RANK};
 use super::{Action, ChildCommand, ChildEvent, Core, Micros};
 use crate::core::cell::Phase;
-use crate::id::CellSeq;
+use crate::id::{CellSeq, Version};
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, ExecutionState, Pinned};
-use crate::state::{Applied, Command, Delta};
+use crate::state::{Command, Delta, Group};
 
 /// Deltas kept for a child that is behind; beyond this it is rebuilt from the manifest instead.
 const RECENT_BYTES: u64 = 64 << 20;
@@ -22,8 +24,14 @@ const RESTART_PAUSE_US: Micros = 200_000;
 /// A child that has not come up by then is started anew: a loaded machine takes a few seconds for eight at once.
 const START_DEADLINE_US: Micros = 60_000_000;
 
-/// An apply that takes longer has hung.
+/// An apply that takes longer has hung; more is given for what is large.
 const APPLY_DEADLINE_US: Micros = 120_000_000;
+
+/// A slow disk's reading speed: 30 MB/s.
+const APPLY_BYTES_PER_US: u64 = 30;
+
+/// A standby waits this long for chunks of a change, which the executor sends to it anyway; then it goes on without them.
+const CHUNK_PATIENCE_US: Micros = 5_000_000;
 
 pub(super) enum Child {
     Off,
@@ -37,23 +45,44 @@ pub(super) enum Child {
         since: Micros,
         failures: u32,
     },
-    /// Serves requests. `holds` is the last cell whose effect it has; a fresh one holds cell 0 of the empty session.
-    Live {
-        pid: u32,
-        holds: CellSeq,
-        applying: Option<Applying>,
-    },
+    Live(Live),
 }
 
-pub(super) struct Applying {
+/// A process that serves requests.
+pub(super) struct Live {
+    pid: u32,
+    pub(super) holds: Held,
+    applying: Option<Applying>,
+    pub(super) deferred: Deferred,
+}
+
+/// Which state a child has; a fresh one has version 0, that of the empty session.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) version: Version,
+    /// Last cell whose effect that includes.
+    cells: CellSeq,
+}
+
+struct Applying {
     id: u64,
-    upto: CellSeq,
+    upto: Held,
     since: Micros,
+    /// Bytes that go to the child.
+    bytes: u64,
+    /// Groups left for later, with the change that brought them.
+    left: Vec<(Group, Version)>,
 }
 
-/// A finished cell's change, kept for a child that has not applied it.
+impl Applying {
+    fn deadline(&self) -> Micros {
+        self.since + APPLY_DEADLINE_US + self.bytes / APPLY_BYTES_PER_US
+    }
+}
+
+/// A change, kept for a child that has not applied it.
 pub(super) struct RecentDelta {
-    seq: CellSeq,
+    upto: Held,
     command: Arc<Command>,
 }
 
@@ -61,13 +90,17 @@ impl RecentDelta {
     fn delta(&self) -> Option<&Delta> {
         match &*self.command {
             Command::CellFinished(finished) => Some(&finished.delta),
-            _ => None,
+            Command::StateScrubbed(scrubbed) => Some(&scrubbed.delta),
+            Command::CellStarted(_) | Command::CellAborted(_) | Command::ExecutorChanged(_) | Command::Restarted(_) => {
+                None
+            }
         }
     }
 
     fn size(&self) -> u64 {
-        self.delta()
-            .map_or(0, |delta| delta.groups.iter().map(|group| group.payload.len()).sum())
+        self.delta().map_or(0, |delta| {
+            delta.groups.iter().map(|group| group.inline.len() as u64).sum()
+        })
     }
 }
 
@@ -81,20 +114,13 @@ impl Child {
         match self {
             Self::Off => false,
             Self::Pausing { .. } | Self::Starting { .. } => true,
-            Self::Live { applying, .. } => applying.is_some(),
-        }
-    }
-
-    pub(super) fn applied(&self) -> CellSeq {
-        match self {
-            Self::Live { holds, .. } => *holds,
-            Self::Off | Self::Pausing { .. } | Self::Starting { .. } => CellSeq(0),
+            Self::Live(live) => live.applying.is_some(),
         }
     }
 
     pub(super) fn pid(&self) -> Option<u32> {
         match self {
-            Self::Live { pid, .. } => Some(*pid),
+            Self::Live(live) => Some(live.pid),
             Self::Off | Self::Pausing { .. } | Self::Starting { .. } => None,
         }
     }
@@ -105,19 +131,20 @@ impl Core {
         let failures = match &self.child {
             Child::Off => 0,
             Child::Pausing { failures, .. } => *failures,
-            Child::Starting { .. } | Child::Live { .. } => return,
+            Child::Starting { .. } | Child::Live(_) => return,
         };
         self.children += 1;
         self.child = Child::Starting {
             since: self.now,
             failures,
         };
+        self.open_order = None;
         self.actions.push(Action::Child(ChildCommand::Start));
     }
 
     /// Ends the process: what it holds is not the session's state (or the session has none any more).
     pub(super) fn kill_child(&mut self) {
-        if matches!(self.child, Child::Starting { .. } | Child::Live { .. }) {
+        if matches!(self.child, Child::Starting { .. } | Child::Live(_)) {
             self.actions.push(Action::Child(ChildCommand::Kill));
         }
         self.child = Child::Off;
@@ -126,10 +153,8 @@ impl Core {
     /// The child is up and holds the state of the last cell.
     pub(super) fn child_is_current(&self) -> bool {
         match &self.child {
-            Child::Live {
-                holds, applying: None, ..
-            } => *holds == self.state.cells(),
-            Child::Live { .. } | Child::Off | Child::Pausing { .. } | Child::Starting { .. } => false,
+            Child::Live(live) => live.applying.is_none() && live.holds.version == self.state.version(),
+            Child::Off | Child::Pausing { .. } | Child::Starting { .. } => false,
         }
     }
 
@@ -137,7 +162,16 @@ impl Core {
     pub(super) fn child_failure(&self) -> Option<&str> {
         match &self.child {
             Child::Pausing { failures, why, .. } if *failures >= MAX_FAILED_STARTS => Some(why),
-            Child::Off | Child::Pausing { .. } | Child::Starting { .. } | Child::Live { .. } => None,
+            Child::Off | Child::Pausing { .. } | Child::Starting { .. } | Child::Live(_) => None,
+        }
+    }
+
+    /// Last cell whose effect the child holds.
+    pub(super) fn child_applied(&self) -> CellSeq {
+        match &self.child {
+            Child::Live(live) if live.holds.version == self.state.version() => self.state.cells(),
+            Child::Live(live) => live.holds.cells,
+            Child::Off | Child::Pausing { .. } | Child::Starting { .. } => CellSeq(0),
         }
     }
 
@@ -152,9 +186,14 @@ impl Core {
         match event {
             ChildEvent::Ready { pid } => self.child_ready(pid),
             ChildEvent::Message { channel, message } => self.child_message(channel, message),
-            ChildEvent::Delta(delta) => self.delta_captured(delta),
-            ChildEvent::Applied { id, .. } => self.child_applied_cells(id),
-            ChildEvent::ApplyFailed { id } => self.apply_failed(id),
+            ChildEvent::Delta(delta) => self.captured(delta),
+            ChildEvent::Chunk(chunk) => self.chunk_taken(chunk),
+            ChildEvent::ChunkWaits(failure) => self.chunk_waits(&failure),
+            ChildEvent::ChunkLost(failure) => self.chunk_lost(failure),
+            ChildEvent::Applying { id, left } => self.apply_leaves(id, &left),
+            ChildEvent::Applied { id, .. } => self.child_applied_changes(id),
+            ChildEvent::Need { id, keys } => self.needed(id, keys),
+            ChildEvent::Touched { id, names } => self.touched(id, &names),
             ChildEvent::Exited { why } => self.child_exited(why),
         }
     }
@@ -166,29 +205,39 @@ impl Core {
             Child::Pausing { at, failures, .. } if *at <= self.now && *failures < MAX_FAILED_STARTS => {
                 self.start_child()
             }
-            Child::Live {
-                holds, applying: None, ..
-            } if *holds < self.state.cells() && !self.child_runs_cell() => {
-                let holds = *holds;
+            Child::Live(live)
+                if live.applying.is_none()
+                    && live.holds.version < self.state.version()
+                    && !self.child_runs_cell()
+                    && self.scrubs.is_empty() =>
+            {
+                let holds = live.holds;
                 self.apply_after(holds);
             }
-            Child::Off | Child::Pausing { .. } | Child::Starting { .. } | Child::Live { .. } => {}
+            Child::Off | Child::Pausing { .. } | Child::Starting { .. } | Child::Live(_) => {}
         }
         self.flush_backlog();
     }
 
-    pub(super) fn remember_delta(&mut self, command: &Arc<Command>, applied: Applied) {
-        let (Applied::Finished { seq } | Applied::Aborted { seq }) = applied else {
-            return;
-        };
+    /// The session's state changed by this command.
+    pub(super) fn remember_delta(&mut self, command: &Arc<Command>) {
         let recent = RecentDelta {
-            seq,
+            upto: self.newest(),
             command: Arc::clone(command),
         };
+        if let Some(delta) = recent.delta().filter(|_| !self.is_executor()) {
+            let chunks: Vec<_> = delta.groups.iter().flat_map(Group::chunks).copied().collect();
+            if !chunks.is_empty() {
+                self.actions.push(Action::Pull(chunks));
+            }
+        }
         self.recent_bytes += recent.size();
         self.recent.push_back(recent);
         while self.recent_bytes > RECENT_BYTES
-            || self.recent.front().is_some_and(|oldest| self.everyone_has(oldest.seq))
+            || self
+                .recent
+                .front()
+                .is_some_and(|oldest| self.everyone_has(oldest.upto.version))
         {
             match self.recent.pop_front() {
                 Some(dropped) => self.recent_bytes -= dropped.size(),
@@ -197,10 +246,18 @@ impl Core {
         }
     }
 
-    /// The child ran the cell itself: it holds the effect without applying anything.
-    pub(super) fn child_ran(&mut self, seq: CellSeq) {
-        if let Child::Live { holds, .. } = &mut self.child {
-            *holds = seq;
+    /// The child made the newest change itself: it holds it without applying anything.
+    pub(super) fn child_has_newest(&mut self) {
+        let newest = self.newest();
+        if let Child::Live(live) = &mut self.child {
+            live.holds = newest;
+        }
+    }
+
+    fn newest(&self) -> Held {
+        Held {
+            version: self.state.version(),
+            cells: self.state.cells(),
         }
     }
 
@@ -209,6 +266,7 @@ impl Core {
         self.recent_bytes = 0;
         self.restart_requested = false;
         self.backlog.clear();
+        self.scrubs.clear();
         if let Some(cell) = self.cell.take() {
             self.void_cell(&cell);
         }
@@ -221,11 +279,12 @@ impl Core {
             Child::Starting { since, .. } => {
                 (self.now > since + START_DEADLINE_US).then_some("it did not come up in time")
             }
-            Child::Live {
-                applying: Some(applying),
-                ..
-            } => (self.now > applying.since + APPLY_DEADLINE_US).then_some("it did not apply a change in time"),
-            Child::Live { .. } | Child::Off | Child::Pausing { .. } => None,
+            Child::Live(live) => live
+                .applying
+                .as_ref()
+                .is_some_and(|applying| self.now > applying.deadline())
+                .then_some("it did not apply a change in time"),
+            Child::Off | Child::Pausing { .. } => None,
         };
         if let Some(why) = hung {
             self.actions.push(Action::Child(ChildCommand::Kill));
@@ -234,14 +293,12 @@ impl Core {
         self.check_cell_deadline();
     }
 
-    fn everyone_has(&self, seq: CellSeq) -> bool {
+    fn everyone_has(&self, version: Version) -> bool {
         match &self.child {
-            Child::Live {
-                holds, applying: None, ..
-            } => seq <= *holds,
+            Child::Live(live) => live.applying.is_none() && version <= live.holds.version,
             // A fresh child starts from the manifest, which has it.
             Child::Off | Child::Pausing { .. } => true,
-            Child::Starting { .. } | Child::Live { .. } => false,
+            Child::Starting { .. } => false,
         }
     }
 
@@ -256,77 +313,124 @@ impl Core {
 
     fn child_ready(&mut self, pid: u32) {
         if matches!(self.child, Child::Starting { .. }) {
-            self.child = Child::Live {
+            self.child = Child::Live(Live {
                 pid,
-                holds: CellSeq(0),
+                holds: Held::default(),
                 applying: None,
-            };
+                deferred: Deferred::default(),
+            });
         }
     }
 
-    fn apply_after(&mut self, holds: CellSeq) {
-        let wanted = holds.next();
-        let mut upto = self.state.cells();
-        let delta = if holds == CellSeq(0) {
+    fn apply_after(&mut self, holds: Held) {
+        let wanted = holds.version.next();
+        let (upto, delta, patience) = if holds.version == Version(0) {
             let groups = self.state.manifest().in_order().into_iter().cloned().collect();
-            Delta {
+            let all = Delta {
                 groups,
                 deleted: Vec::new(),
                 pinned: self.state.pinned().to_vec(),
                 execution_count: self.state.execution_count(),
-            }
-        } else if let Some(next) = self.recent.iter().find(|recent| recent.seq == wanted) {
-            upto = wanted;
-            match next.delta() {
-                Some(delta) => delta.clone(),
-                None => {
-                    // A cell without effect.
-                    self.child_ran(wanted);
-                    return self.sync_child();
-                }
-            }
+            };
+            // What is here at once; the rest follows.
+            (self.newest(), all, 0)
+        } else if let Some((upto, delta)) = self
+            .recent
+            .iter()
+            .find(|recent| recent.upto.version == wanted)
+            .and_then(|recent| Some((recent.upto, recent.delta()?.clone())))
+        {
+            (upto, delta, CHUNK_PATIENCE_US)
         } else {
             // Too far behind for the kept deltas.
             self.kill_child();
             return self.start_child();
         };
-        self.next_apply += 1;
-        let (id, since) = (self.next_apply, self.now);
-        if let Child::Live { applying, .. } = &mut self.child {
-            *applying = Some(Applying { id, upto, since });
-        }
-        self.actions.push(Action::Child(ChildCommand::Apply {
-            id,
-            groups: delta.groups,
+        let (groups, deferred): (Vec<Group>, Vec<Group>) = delta
+            .groups
+            .into_iter()
+            .partition(|group| group.rank < FIRST_DEFERRABLE_RANK || group.stored_bytes() <= self.settings.defer_above);
+        let changed = |group: &Group| {
+            self.state
+                .manifest()
+                .get(&group.key)
+                .map_or(wanted, |entry| entry.changed)
+        };
+        let left = deferred.iter().map(|group| (group.clone(), changed(group))).collect();
+        let bytes = groups.iter().map(Group::bytes).sum();
+        let since = self.now;
+        let id = self.send_apply(Apply {
+            groups,
+            deferred,
             deleted: delta.deleted,
             pinned: delta.pinned,
             execution_count: delta.execution_count,
-        }));
-    }
-
-    fn child_applied_cells(&mut self, id: u64) {
-        if let Child::Live { holds, applying, .. } = &mut self.child
-            && let Some(done) = applying.take_if(|applying| applying.id == id)
-        {
-            *holds = done.upto;
+            patience,
+            ..Apply::default()
+        });
+        if let Child::Live(live) = &mut self.child {
+            live.applying = Some(Applying {
+                id,
+                upto,
+                since,
+                bytes,
+                left,
+            });
         }
     }
 
-    fn apply_failed(&mut self, id: u64) {
-        if matches!(&self.child, Child::Live { applying: Some(applying), .. } if applying.id == id) {
-            self.actions.push(Action::Child(ChildCommand::Kill));
-            self.child = Child::Pausing {
-                at: self.now + RESTART_PAUSE_US,
-                failures: 0,
-                why: "a part of the state could not be fetched".to_owned(),
-            };
+    /// An apply that leaves the state's version as it is.
+    pub(super) fn apply_is_under_way(&mut self, id: u64) {
+        let since = self.now;
+        let bytes = self.state.manifest().bytes();
+        if let Child::Live(live) = &mut self.child {
+            live.applying = Some(Applying {
+                id,
+                upto: live.holds,
+                since,
+                bytes,
+                left: Vec::new(),
+            });
+        }
+    }
+
+    /// Bytes of these groups are not on this host.
+    fn apply_leaves(&mut self, id: u64, keys: &[String]) {
+        let Child::Live(live) = &mut self.child else {
+            return;
+        };
+        for key in keys {
+            live.deferred.left(id, key, self.now);
+        }
+        let Some(applying) = live.applying.as_mut().filter(|applying| applying.id == id) else {
+            return;
+        };
+        applying.since = self.now;
+        if applying.upto == live.holds {
+            return;
+        }
+        for entry in keys.iter().filter_map(|key| self.state.manifest().get(key)) {
+            applying.left.push((entry.group.clone(), entry.changed));
+        }
+    }
+
+    fn child_applied_changes(&mut self, id: u64) {
+        let Child::Live(live) = &mut self.child else {
+            return;
+        };
+        live.deferred.applied(id);
+        if let Some(done) = live.applying.take_if(|applying| applying.id == id) {
+            live.holds = done.upto;
+            for (group, changed) in &done.left {
+                live.deferred.insert(group, *changed);
+            }
         }
     }
 
     fn child_exited(&mut self, why: String) {
         let failures = match &self.child {
             Child::Starting { failures, .. } => failures + 1,
-            Child::Live { .. } => 0,
+            Child::Live(_) => 0,
             // Its end was asked for, or is old news.
             Child::Off | Child::Pausing { .. } => return,
         };
@@ -337,6 +441,8 @@ impl Core {
             why,
         };
         self.backlog.clear();
+        self.scrub_lost_child();
+        self.placing_lost_child();
         self.cell_lost_child();
         if self.acting_here() {
             let state = if failures >= MAX_FAILED_STARTS {

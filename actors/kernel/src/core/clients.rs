@@ -80,6 +80,7 @@ impl Core {
     /// An iopub message of the child: one of the running cell's is numbered and kept, its final `idle` held until the commit.
     pub(super) fn iopub_from_child(&mut self, message: JupyterMessage) {
         self.last_activity = self.now;
+        let now = self.now;
         let parent = message.parent_fields();
         let Some(cell) = self
             .cell
@@ -91,6 +92,7 @@ impl Core {
         let msg_type = message.header_fields().unwrap_or_default().msg_type;
         if msg_type == "status" && crate::message::execution_state(&message).as_deref() == Some("idle") {
             cell.idle = Some(message);
+            cell.heard = now;
             return;
         }
         if msg_type == "execute_input" && std::mem::take(&mut cell.interrupt_at_start) {
@@ -172,6 +174,12 @@ impl Core {
             "execution_count": self.state.execution_count(), "user_expressions": {}, "payload": [],
         });
         JupyterMessage::build(&self.header("execute_reply"), parent, &content)
+    }
+
+    /// A line on the stderr of the cell with this header, or of none.
+    pub(super) fn stderr(&mut self, parent: Option<bytes::Bytes>, text: &str) -> JupyterMessage {
+        let parent = parent.unwrap_or_else(|| bytes::Bytes::from_static(b"{}"));
+        JupyterMessage::build(&self.header("stream"), parent, &json!({"name": "stderr", "text": text}))
     }
 
     pub(super) fn error_output(&mut self, parent: bytes::Bytes, ename: &str, evalue: &str) -> JupyterMessage {

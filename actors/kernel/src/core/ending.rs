@@ -4,17 +4,32 @@ use serde_json::Value;
 
 use super::cell::{Cell, Phase};
 use super::child::complete_pinned;
+use super::event::Failure;
 use super::{Action, Core, Recipients};
 use crate::id::CellSeq;
 use crate::message::JupyterMessage;
 use crate::protocol::{CellOutput, Channel, EventBody, ExecutionState};
-use crate::state::{AbortReason, CellAborted, CellFinished, Command, Delta, Group, NumberedOutput, Payload};
+use crate::state::{AbortReason, CellAborted, CellFinished, Command, Delta, Group, NumberedOutput};
 
-/// A group above this goes to the object store, so that log entries stay small enough to replicate between heartbeats.
-const INLINE_GROUP_BYTES: usize = 64 << 10;
+/// How a cell is cut.
+pub(super) struct Cut {
+    pub(super) reason: AbortReason,
+    /// More about it, for people.
+    pub(super) cause: Option<String>,
+    /// Of its last output, 0 when that is not known.
+    pub(super) last_number: u64,
+}
 
-/// All groups of one cell inline at most.
-const INLINE_DELTA_BYTES: usize = 512 << 10;
+impl Cut {
+    /// By another replica, or another life of this one.
+    pub(super) fn lost() -> Self {
+        Self {
+            reason: AbortReason::ExecutorLost,
+            cause: None,
+            last_number: 0,
+        }
+    }
+}
 
 impl Core {
     /// The session was restarted under a cell: whoever sent it learns that it has no effect.
@@ -41,18 +56,35 @@ impl Core {
         let seq = match cell.phase {
             Phase::Running { seq } | Phase::Storing { seq } => seq,
             Phase::Ready { seq } if self.child_failure().is_some() => seq,
-            Phase::Leasing | Phase::Starting | Phase::Ready { .. } | Phase::Committing { .. } => return,
+            Phase::Asking { .. }
+            | Phase::Moving
+            | Phase::Leasing
+            | Phase::Starting
+            | Phase::Ready { .. }
+            | Phase::Committing { .. } => return,
         };
         let reason = if cell.fenced {
             AbortReason::ExecutorLost
+        } else if cell.not_stored.is_some() {
+            AbortReason::NotStored
         } else {
             AbortReason::KernelDied
         };
+        let cause = cell.not_stored.as_ref().map(Failure::to_string);
+        if let Some(arrival) = cell.arrival {
+            // Found after the cell's own change, which is lost: no session has that.
+            self.scrubs.retain(|scrub| scrub.arrival < arrival);
+        }
         let header = cell.message.header.clone();
         let next_number = cell.next_number;
         let gpus = cell.gpus;
         let epoch = self.state.epoch();
-        let command = self.abort_command(seq, epoch, header, reason, next_number);
+        let end = Cut {
+            reason,
+            cause,
+            last_number: next_number,
+        };
+        let command = self.abort_command(seq, epoch, header, &end);
         if let Some(cell) = self.cell.as_mut() {
             cell.phase = Phase::Committing { seq };
             cell.phase_since = self.now;
@@ -68,10 +100,17 @@ impl Core {
         seq: CellSeq,
         epoch: crate::id::Epoch,
         header: bytes::Bytes,
-        reason: AbortReason,
-        last_number: u64,
+        end: &Cut,
     ) -> Command {
-        let evalue = format!("{}: {}", reason.code(), reason.explanation());
+        let Cut {
+            reason,
+            ref cause,
+            last_number,
+        } = *end;
+        let mut evalue = format!("{}: {}", reason.code(), reason.explanation());
+        if let Some(cause) = cause {
+            evalue = format!("{evalue} ({cause})");
+        }
         let error = self.error_output(header.clone(), reason.ename(), &evalue);
         let idle = self.status_message(ExecutionState::Idle, header.clone());
         // A successor does not know how far the lost executor's numbers went: these are beyond any.
@@ -99,32 +138,21 @@ impl Core {
         let Some(cell) = self.cell.as_mut() else {
             return;
         };
-        let raw = cell
-            .delta
-            .as_mut()
-            .map(|delta| std::mem::take(&mut delta.groups))
-            .unwrap_or_default();
-        let total: usize = raw.iter().map(|group| group.payload.len()).sum();
-        let all_inline =
-            total <= INLINE_DELTA_BYTES && raw.iter().all(|group| group.payload.len() <= INLINE_GROUP_BYTES);
-        if all_inline {
-            let groups = raw
-                .into_iter()
-                .map(|group| Group {
-                    key: group.key,
-                    names: group.names,
-                    rank: group.rank,
-                    payload: Payload::Inline(group.payload),
-                })
-                .collect();
-            return self.propose_finish(seq, groups);
+        let groups = cell.delta.as_ref().map_or(&[][..], |delta| &delta.groups);
+        let chunks: Vec<_> = groups.iter().flat_map(Group::chunks).copied().collect();
+        if chunks.is_empty() {
+            return self.propose_finish(seq);
         }
+        let bytes = groups.iter().map(Group::stored_bytes).sum();
+        let Some(change) = cell.arrival else {
+            return;
+        };
         cell.phase = Phase::Storing { seq };
         cell.phase_since = self.now;
-        self.actions.push(Action::Store { seq, groups: raw });
+        self.actions.push(Action::Store { change, chunks, bytes });
     }
 
-    pub(super) fn propose_finish(&mut self, seq: CellSeq, groups: Vec<Group>) {
+    pub(super) fn propose_finish(&mut self, seq: CellSeq) {
         let epoch = self.state.epoch();
         let Some(cell) = self.cell.as_mut() else {
             return;
@@ -148,7 +176,7 @@ impl Core {
             delta.execution_count,
         );
         let delta = Delta {
-            groups,
+            groups: delta.groups,
             deleted: delta.deleted,
             pinned,
             execution_count: delta.execution_count,
@@ -167,7 +195,7 @@ impl Core {
             return;
         };
         if cell.ran_in == self.children {
-            self.child_ran(seq);
+            self.child_has_newest();
         }
         self.answer_cell(&cell, &finished.reply, finished.outputs.last());
         if stops_queue(&cell.message, &finished.reply) {
@@ -206,7 +234,7 @@ impl Core {
             | Phase::Running { seq: at }
             | Phase::Storing { seq: at }
             | Phase::Committing { seq: at } => at == seq,
-            Phase::Leasing | Phase::Starting => false,
+            Phase::Asking { .. } | Phase::Moving | Phase::Leasing | Phase::Starting => false,
         })?;
         if matches!(cell.phase, Phase::Running { .. } | Phase::Storing { .. }) {
             self.kill_child();

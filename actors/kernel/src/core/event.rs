@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use nbos_mesh::NodeName;
+use nbos_objects::BlobId;
 use serde::Deserialize;
 
 use super::{Micros, ProposalId};
-use crate::id::CellSeq;
+use crate::id::Version;
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, ReplicaRequest};
 use crate::state::{Command, Group, KernelState};
@@ -50,10 +50,30 @@ pub(crate) enum Event {
         request: ReplicaRequest,
     },
     Child(ChildEvent),
-    /// The large payloads of a cell's delta are on a quorum (or could not be stored: why).
+    /// The chunks of a change are on a quorum, or could not be stored in time.
     Stored {
-        seq: CellSeq,
-        groups: Result<Vec<Group>, String>,
+        change: Arrival,
+        result: Result<(), Failure>,
+    },
+    /// They cannot be stored now; it is tried again.
+    StoreWaits {
+        change: Arrival,
+        failure: Failure,
+    },
+    /// The chunks of one group are on this host, or not.
+    Fetched {
+        key: String,
+        result: Result<(), FetchFailure>,
+    },
+    /// The executor has committed all that its scrub found, up to this version; or it did not.
+    Scrubbed {
+        asked: u64,
+        version: Option<Version>,
+    },
+    /// Whether the home of what a cell touches became the executor.
+    Moved {
+        msg_id: String,
+        done: bool,
     },
     /// Answer to a lease request, or why there is no lease.
     Leased {
@@ -80,14 +100,31 @@ pub(crate) enum ChildEvent {
         message: JupyterMessage,
     },
     Delta(RawDelta),
+    /// A chunk of a change that is being captured was taken.
+    Chunk(BlobId),
+    /// A chunk cannot be stored now; it is tried again while the child waits.
+    ChunkWaits(Failure),
+    /// A chunk could not be stored in time: the change it belongs to is lost.
+    ChunkLost(Failure),
+    /// An `Apply` is on its way, with these groups left for later because their bytes are not here.
+    Applying {
+        id: u64,
+        left: Vec<String>,
+    },
     /// An `Apply` was carried out, except for what is named.
     Applied {
         id: u64,
         failed: Vec<String>,
     },
-    /// What an `Apply` needs could not be fetched.
-    ApplyFailed {
+    /// The cell about to run can touch these groups, which were left for later.
+    Need {
         id: u64,
+        keys: Vec<String>,
+    },
+    /// The names a cell can touch, of those asked about.
+    Touched {
+        id: u64,
+        names: Vec<String>,
     },
     /// The process ended, or could not be started: why.
     Exited {
@@ -95,22 +132,51 @@ pub(crate) enum ChildEvent {
     },
 }
 
-/// A cell's change of state as the child reports it.
-#[derive(Clone, Debug, Default)]
+/// Position of a change among those that came from this replica's children.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Arrival(pub u64);
+
+/// What stands in the way, for people, with its stable code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub code: String,
+    pub message: String,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FetchFailure {
+    /// Every host that could have it says that it does not.
+    Nowhere(String),
+    /// It may work later.
+    Later,
+}
+
+/// A change of state as the child reports it.
+#[derive(Clone, Debug)]
 pub(crate) struct RawDelta {
-    pub msg_id: String,
-    pub groups: Vec<RawGroup>,
+    pub of: Captured,
+    pub groups: Vec<Group>,
     pub deleted: Vec<String>,
     pub pinned: Vec<RawPinned>,
     pub execution_count: u64,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct RawGroup {
-    pub key: String,
-    pub names: Vec<String>,
-    pub rank: u8,
-    pub payload: Bytes,
+/// What a capture followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Captured {
+    Cell {
+        msg_id: String,
+    },
+    /// A full pass between cells; `order` when the replica asked for it.
+    Scrub {
+        order: Option<u64>,
+    },
 }
 
 #[derive(Clone, Debug, Deserialize)]

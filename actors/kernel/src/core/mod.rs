@@ -10,26 +10,35 @@ mod action;
 mod cell;
 mod child;
 mod clients;
+mod deferred;
 mod ending;
 mod event;
 mod requests;
+mod routing;
+mod scrub;
 mod takeover;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use nbos_mesh::NodeName;
+use nbos_objects::BlobId;
 
-pub(crate) use action::{Action, ChildCommand, ProposalId, Recipients};
+pub(crate) use action::{Action, Apply, ChildCommand, ProposalId, Recipients};
+pub(crate) use deferred::FIRST_DEFERRABLE_RANK;
 pub use event::Member;
-pub(crate) use event::{ChildEvent, Event, Liveness, RawDelta, RawGroup, RawPinned, Ticket};
+pub(crate) use event::{
+    Arrival, Captured, ChildEvent, Event, Failure, FetchFailure, Liveness, RawDelta, RawPinned, Ticket,
+};
 
-use crate::id::{CellSeq, KernelId};
+use crate::id::KernelId;
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, KernelSpec, Origin};
-use crate::state::{Command, Executor, KernelState, ReplicaNumber};
+use crate::state::{Applied, Command, Executor, KernelState, ReplicaNumber};
 use cell::{Cell, Queued};
 use child::{Child, RecentDelta};
+use scrub::{Barrier, Scrub};
+use takeover::{Handover, Passing};
 
 /// Unix time in microseconds.
 pub(crate) type Micros = u64;
@@ -44,7 +53,15 @@ const FENCE_SILENCE_US: Micros = 1_200_000;
 /// A proposal whose fate is unknown is made again after this pause.
 const PROPOSAL_PAUSE_US: Micros = 30_000;
 
+/// What the core needs of the `[kernel]` table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// Groups with more stored bytes go to a child when a cell needs them, or when it has nothing to do.
+    pub defer_above: u64,
+}
+
 pub(crate) struct Core {
+    settings: Settings,
     kernel: KernelId,
     me: Executor,
     host: NodeName,
@@ -57,6 +74,22 @@ pub(crate) struct Core {
     children: u64,
     recent: VecDeque<RecentDelta>,
     recent_bytes: u64,
+    /// Finds of full passes, oldest first.
+    scrubs: VecDeque<Scrub>,
+    /// Changes that came from children so far.
+    arrivals: Arrival,
+    /// Chunks of the change that is being captured or stored.
+    arriving: BTreeSet<BlobId>,
+    /// A full pass that the child was asked for and has yet to answer.
+    open_order: Option<u64>,
+    /// Who waits for a full pass.
+    barriers: Vec<Barrier>,
+    /// No cell starts before: another replica is to become the executor.
+    yield_until: Micros,
+    /// The old executor's full pass before this replica takes its role.
+    passing: Option<Passing>,
+    /// Questions to children and other replicas so far.
+    next_order: u64,
     cell: Option<Cell>,
     queue: VecDeque<Queued>,
     queue_bytes: usize,
@@ -65,17 +98,21 @@ pub(crate) struct Core {
     /// Who asked what, to route replies: by `msg_id`, oldest dropped first.
     origins: clients::Origins,
     proposal: Option<Proposal>,
+    /// Commands to be proposed after it, in this order.
+    unproposed: VecDeque<Command>,
     next_proposal: u64,
     next_apply: u64,
     /// Not before this time may a cell start here (pause after a take-over from a silent host).
     run_after: Micros,
-    handovers: Vec<(Ticket, Micros)>,
+    handovers: Vec<Handover>,
     restarts: Vec<Ticket>,
     /// `Restarted` is to be proposed.
     restart_requested: bool,
     /// Messages of our own so far, to tell them apart.
     messages: u64,
     last_activity: Micros,
+    /// When anything was last asked of this replica, or its role changed.
+    asked_at: Micros,
     now: Micros,
     actions: Vec<Action>,
 }
@@ -89,8 +126,16 @@ struct Proposal {
 }
 
 impl Core {
-    pub(crate) fn new(kernel: KernelId, me: Executor, host: NodeName, spec: KernelSpec, members: Vec<Member>) -> Self {
+    pub(crate) fn new(
+        kernel: KernelId,
+        me: Executor,
+        host: NodeName,
+        spec: KernelSpec,
+        members: Vec<Member>,
+        settings: Settings,
+    ) -> Self {
         Self {
+            settings,
             kernel,
             me,
             host,
@@ -102,12 +147,21 @@ impl Core {
             children: 0,
             recent: VecDeque::new(),
             recent_bytes: 0,
+            scrubs: VecDeque::new(),
+            arrivals: Arrival(0),
+            arriving: BTreeSet::new(),
+            open_order: None,
+            barriers: Vec::new(),
+            yield_until: 0,
+            passing: None,
+            next_order: 0,
             cell: None,
             queue: VecDeque::new(),
             queue_bytes: 0,
             backlog: VecDeque::new(),
             origins: clients::Origins::default(),
             proposal: None,
+            unproposed: VecDeque::new(),
             next_proposal: 0,
             next_apply: 0,
             run_after: 0,
@@ -116,6 +170,7 @@ impl Core {
             restart_requested: false,
             messages: 0,
             last_activity: 0,
+            asked_at: 0,
             now: 0,
             actions: Vec::new(),
         }
@@ -132,7 +187,11 @@ impl Core {
             Event::Peers(liveness) => self.liveness = liveness,
             Event::Request { ticket, request } => self.request(ticket, request),
             Event::Child(event) => self.child_event(event),
-            Event::Stored { seq, groups } => self.stored(seq, groups),
+            Event::Stored { change, result } => self.stored(change, result),
+            Event::StoreWaits { change, failure } => self.store_waits(change, &failure),
+            Event::Fetched { key, result } => self.fetched(&key, result),
+            Event::Scrubbed { asked, version } => self.scrub_answered(asked, version),
+            Event::Moved { msg_id, done } => self.moved(&msg_id, done),
             Event::Leased { msg_id, result } => self.leased(&msg_id, result),
             Event::LeaseLost => self.fence(),
             Event::Tick { quorum_silent_us } => self.tick(quorum_silent_us),
@@ -159,8 +218,11 @@ impl Core {
             || !self.queue.is_empty()
             || self.proposal.is_some()
             || !self.handovers.is_empty()
+            || !self.scrubs.is_empty()
+            || !self.barriers.is_empty()
             || !self.restarts.is_empty()
             || self.child.is_changing()
+            || self.deferred_is_due()
     }
 
     /// Moves on whatever can move. Every event ends here, so no event needs to know what waits for it.
@@ -169,7 +231,14 @@ impl Core {
         self.drop_what_belongs_elsewhere();
         self.take_over_if_needed();
         self.sync_child();
+        self.advance_scrubs();
         self.advance_cell();
+        self.advance_scrubs();
+        self.advance_deferred();
+        self.settle_barriers();
+        if self.cell.is_none() && self.scrubs.is_empty() {
+            self.arriving.clear();
+        }
         self.settle_handovers();
         self.settle_restarts();
     }
@@ -178,29 +247,42 @@ impl Core {
         self.state = state;
         self.recent.clear();
         self.recent_bytes = 0;
+        self.scrubs.clear();
+        let chunks: Vec<BlobId> = self.state.manifest().blobs().into_iter().collect();
+        if !chunks.is_empty() {
+            self.actions.push(Action::Pull(chunks));
+        }
         // Only a fresh process can follow: no kept delta leads to a snapshot.
         self.kill_child();
     }
 
     fn applied(&mut self, command: &Arc<Command>) {
         let generation = self.state.generation();
-        let (executor, epoch) = (self.state.executor(), self.state.epoch());
+        let (executor, epoch, version) = (self.state.executor(), self.state.epoch(), self.state.version());
         let applied = self.state.apply(command);
-        if self
+        let ours = self
             .proposal
             .as_ref()
-            .is_some_and(|proposal| proposal.command == *command)
-        {
+            .is_some_and(|proposal| proposal.command == *command);
+        if ours {
             self.proposal = None;
         }
         if self.state.generation() != generation {
             self.session_restarted();
+        } else if self.state.version() != version {
+            self.remember_delta(command);
         }
-        self.remember_delta(command, applied);
         if self.is_executor() && self.state.epoch() != epoch {
+            self.asked_at = self.now;
             self.actions.push(Action::NewEpoch(self.state.epoch()));
         }
+        if matches!(applied, Applied::Finished { .. } | Applied::Aborted { .. }) {
+            self.asked_at = self.now;
+        }
         self.cell_applied(command, applied);
+        if matches!(**command, Command::StateScrubbed(_)) {
+            self.scrub_applied(ours, applied);
+        }
         if self.state.executor() != executor && !self.is_executor() {
             self.lost_executor_role();
         }
@@ -210,7 +292,32 @@ impl Core {
         }
     }
 
+    fn fetched(&mut self, key: &str, result: Result<(), FetchFailure>) {
+        let now = self.now;
+        if let Child::Live(live) = &mut self.child {
+            live.deferred.fetched(key, result, now);
+        }
+    }
+
+    fn store_waits(&mut self, change: Arrival, failure: &Failure) {
+        if self.cell.as_ref().is_some_and(|cell| cell.arrival == Some(change)) {
+            self.tell_waiting(failure);
+        }
+    }
+
+    /// One command is on its way at a time, so that they reach the log in the order in which they were decided.
     fn propose(&mut self, command: Command) {
+        self.unproposed.push_back(command);
+        self.propose_next();
+    }
+
+    fn propose_next(&mut self) {
+        if self.proposal.is_some() {
+            return;
+        }
+        let Some(command) = self.unproposed.pop_front() else {
+            return;
+        };
         self.next_proposal += 1;
         let id = ProposalId(self.next_proposal);
         let command = Arc::new(command);
@@ -234,6 +341,7 @@ impl Core {
 
     /// Makes a failed proposal again: commands repeat without harm, the log's state machine takes the first.
     fn repeat_proposal(&mut self) {
+        self.propose_next();
         let Some(proposal) = self.proposal.as_mut() else {
             return;
         };
@@ -264,11 +372,6 @@ impl Core {
 
     fn is_executor(&self) -> bool {
         self.state.executor() == Some(self.me)
-    }
-
-    /// Last cell whose effect the child holds, for the record.
-    fn child_applied(&self) -> CellSeq {
-        self.child.applied()
     }
 
     fn origin_of(&self, msg_id: &str) -> Option<Origin> {

@@ -1,7 +1,7 @@
 //! What gateways ask of a replica.
 
 use super::cell::{MAX_QUEUED_BYTES, MAX_QUEUED_CELLS, Phase, Queued};
-use super::takeover::Acting;
+use super::takeover::{Acting, Handover};
 use super::{Action, ChildCommand, Core, Micros, Ticket};
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, ExecutionState, Origin, ReplicaInfo, ReplicaReply, ReplicaRequest, Role};
@@ -23,7 +23,9 @@ impl Core {
                 self.actions.push(Action::Unsubscribe { gateway });
                 self.answer(ticket, ReplicaReply::Done);
             }
-            ReplicaRequest::Handover => self.handover(ticket),
+            ReplicaRequest::Handover => self.handover(ticket, None),
+            ReplicaRequest::Take { msg_id } => self.take(ticket, msg_id),
+            ReplicaRequest::Scrub => self.barrier(ticket),
             ReplicaRequest::Submit {
                 origin,
                 channel,
@@ -100,6 +102,7 @@ impl Core {
             };
         };
         self.last_activity = self.now;
+        self.asked_at = self.now;
         if channel == Channel::Shell && fields.msg_type == "execute_request" {
             return self.enqueue(fields.msg_id, origin, message);
         }
@@ -149,16 +152,35 @@ impl Core {
         match cell.phase {
             Phase::Running { .. } => self.actions.push(Action::Child(ChildCommand::Interrupt)),
             Phase::Leasing => self.refuse_cell("KeyboardInterrupt", "interrupted while waiting for GPUs"),
+            Phase::Asking { .. } | Phase::Moving => {
+                self.refuse_cell("KeyboardInterrupt", "interrupted before the code ran");
+            }
             Phase::Starting | Phase::Ready { .. } => cell.interrupt_at_start = true,
             // The code has ended.
             Phase::Storing { .. } | Phase::Committing { .. } => {}
         }
     }
 
-    fn handover(&mut self, ticket: Ticket) {
+    fn handover(&mut self, ticket: Ticket, cell: Option<String>) {
         self.forgive_child();
-        self.handovers.push((ticket, self.now + HANDOVER_DEADLINE_US));
+        self.handovers.push(Handover {
+            ticket,
+            deadline: self.now + HANDOVER_DEADLINE_US,
+            cell,
+        });
         self.start_child();
+    }
+
+    /// The executor says that a cell touches what is pinned here. That lives in the Python process: a new one does not have it.
+    fn take(&mut self, ticket: Ticket, msg_id: String) {
+        if self.child.pid().is_some() {
+            return self.handover(ticket, Some(msg_id));
+        }
+        let reply = ReplicaReply::Refused {
+            code: "NB0411".to_owned(),
+            message: "the Python process that held the pinned variables has ended".to_owned(),
+        };
+        self.answer(ticket, reply);
     }
 
     pub(crate) fn info(&self) -> ReplicaInfo {
@@ -189,6 +211,8 @@ impl Core {
             execution_count: self.state.execution_count(),
             pinned: self.state.pinned().to_vec(),
             gpus: self.state.running().map_or(0, |running| running.gpus),
+            // The shell counts bytes.
+            replicating: None,
         }
     }
 }

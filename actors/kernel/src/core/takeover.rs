@@ -1,8 +1,10 @@
 //! Who acts for the kernel now, and when this replica steps in.
 
-use super::{Action, Core, Liveness, Member, TAKE_OVER_PAUSE_US};
+use super::ending::Cut;
+use super::{Action, Core, Liveness, Member, Micros, TAKE_OVER_PAUSE_US, Ticket};
+use crate::id::Version;
 use crate::protocol::ReplicaReply;
-use crate::state::{AbortReason, Command, ExecutorChanged, Restarted};
+use crate::state::{Command, ExecutorChanged, Restarted};
 
 /// Where requests belong at this moment.
 pub(super) enum Acting {
@@ -11,6 +13,28 @@ pub(super) enum Acting {
     /// The executor's host is gone or silent, and this replica is the one to replace it.
     Vacant,
 }
+
+/// Somebody wants this replica to be the executor.
+pub(super) struct Handover {
+    pub(super) ticket: Ticket,
+    pub(super) deadline: Micros,
+    /// The cell it is for.
+    pub(super) cell: Option<String>,
+}
+
+/// The old executor's full pass before a planned hand-over.
+pub(super) struct Passing {
+    asked: u64,
+    /// The hand-over goes on without it then.
+    deadline: Micros,
+    /// Its answer: all up to this version is committed.
+    version: Option<Version>,
+    /// Not asked again before.
+    again_at: Micros,
+}
+
+/// Pause before an old executor that had no time for a pass is asked again.
+const ASK_AGAIN_US: Micros = 200_000;
 
 impl Core {
     pub(super) fn acting(&self) -> Acting {
@@ -95,27 +119,82 @@ impl Core {
             return;
         }
         let done = self.is_executor() && self.child_is_current();
+        let failure = self.child_failure().map(str::to_owned);
         let (settled, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.handovers)
             .into_iter()
-            .partition(|(_, deadline)| done || *deadline <= self.now);
-        for (ticket, _) in settled {
-            let reply = if done {
-                ReplicaReply::Done
-            } else {
-                ReplicaReply::Refused {
+            .partition(|handover| done || failure.is_some() || handover.deadline <= self.now);
+        for Handover { ticket, .. } in settled {
+            let reply = match &failure {
+                _ if done => ReplicaReply::Done,
+                Some(why) => ReplicaReply::Refused {
+                    code: "NB0406".to_owned(),
+                    message: format!("the Python process cannot be started: {why}"),
+                },
+                None => ReplicaReply::Refused {
                     code: "NB0405".to_owned(),
                     message: "the hand-over did not finish in time".to_owned(),
-                }
+                },
             };
             self.actions.push(Action::Answer { ticket, reply });
         }
         self.handovers = waiting;
+        if self.handovers.is_empty() || self.is_executor() {
+            self.passing = None;
+            return;
+        }
         let idle = self.proposal.is_none() && self.state.running().is_none();
-        if !self.handovers.is_empty() && !self.is_executor() && idle {
+        // Asked while a cell runs, too: the old executor then starts no other one.
+        if self.passed() && idle {
             self.propose(Command::ExecutorChanged(ExecutorChanged {
                 epoch: self.state.epoch().next(),
                 executor: self.me,
+                cell: self.handovers.iter().find_map(|handover| handover.cell.clone()),
             }));
+        }
+    }
+
+    /// The old executor has committed what a full pass found, or cannot be waited for. Asks it where needed.
+    fn passed(&mut self) -> bool {
+        let Acting::There(host) = self.acting() else {
+            // Nobody runs there who could hold more than the log.
+            return true;
+        };
+        if self.state.executor().is_none() {
+            return true;
+        }
+        let patience = self.barrier_patience();
+        let passing = self.passing.get_or_insert(Passing {
+            asked: 0,
+            deadline: self.now + patience,
+            version: None,
+            again_at: 0,
+        });
+        if self.state.running().is_some() {
+            passing.deadline = self.now + patience;
+        }
+        if passing.version.is_some_and(|version| version >= self.state.version()) || passing.deadline <= self.now {
+            return true;
+        }
+        let stale = passing.version.take().is_some();
+        if stale || passing.asked == 0 || passing.again_at <= self.now {
+            self.next_order += 1;
+            passing.asked = self.next_order;
+            // Not while the answer is under way.
+            passing.again_at = Micros::MAX;
+            self.actions.push(Action::AskScrub {
+                asked: self.next_order,
+                host,
+                within: patience,
+            });
+        }
+        false
+    }
+
+    pub(super) fn scrub_answered(&mut self, asked: u64, version: Option<Version>) {
+        let again_at = self.now + ASK_AGAIN_US;
+        if let Some(passing) = self.passing.as_mut().filter(|passing| passing.asked == asked) {
+            passing.version = version;
+            passing.again_at = again_at;
         }
     }
 
@@ -159,17 +238,18 @@ impl Core {
         self.liveness.get(host).copied().unwrap_or(Liveness::Down)
     }
 
-    fn is_up(&self, host: &nbos_mesh::NodeName) -> bool {
+    pub(super) fn is_up(&self, host: &nbos_mesh::NodeName) -> bool {
         matches!(self.liveness(host), Liveness::Up { .. })
     }
 
     fn propose_succession(&mut self) {
         let epoch = self.state.epoch().next();
         let command = match self.state.running().cloned() {
-            Some(running) => self.abort_command(running.seq, epoch, running.header, AbortReason::ExecutorLost, 0),
+            Some(running) => self.abort_command(running.seq, epoch, running.header, &Cut::lost()),
             None => Command::ExecutorChanged(ExecutorChanged {
                 epoch,
                 executor: self.me,
+                cell: None,
             }),
         };
         self.propose(command);
@@ -178,7 +258,7 @@ impl Core {
     fn end_orphan(&mut self) {
         if let Some(running) = self.state.running().cloned() {
             let epoch = self.state.epoch();
-            let command = self.abort_command(running.seq, epoch, running.header, AbortReason::ExecutorLost, 0);
+            let command = self.abort_command(running.seq, epoch, running.header, &Cut::lost());
             self.propose(command);
         }
     }

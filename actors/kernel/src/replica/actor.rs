@@ -14,7 +14,8 @@ use super::members::change_members;
 use super::message::Message;
 use super::{Identity, Surroundings};
 use crate::child::ChildHandle;
-use crate::core::{ChildEvent, Core, Event, Liveness, Member, Micros, Ticket};
+use crate::chunks::Chunks;
+use crate::core::{ChildEvent, Core, Event, Liveness, Member, Micros, Settings, Ticket};
 use crate::outbox::Outbox;
 use crate::protocol::to_bytes;
 use crate::protocol::{ReplicaReply, ReplicaRequest, replica_path};
@@ -42,6 +43,9 @@ pub(super) struct State {
     pub(super) around: Surroundings,
     pub(super) group: Group,
     pub(super) myself: ActorRef<Message>,
+    pub(super) chunks: Chunks,
+    /// Waits for a quorum to have a change's chunks.
+    pub(super) storing: Option<tokio::task::JoinHandle<()>>,
     pub(super) child: Option<ChildHandle>,
     pub(super) next_child: u64,
     /// The guard knows that user code runs here.
@@ -106,6 +110,14 @@ impl Actor for Replica {
             surroundings.mesh.local().clone(),
             identity.spec.clone(),
             identity.members.clone(),
+            Settings {
+                defer_above: surroundings.options.defer_above,
+            },
+        );
+        let chunks = Chunks::new(
+            surroundings.objects.clone(),
+            peers_of(&identity.members, surroundings.mesh.local()),
+            Duration::from_secs(surroundings.options.store_within),
         );
         let machine = LogMachine::new(myself.clone());
         let id = group_id(&identity)?;
@@ -141,6 +153,8 @@ impl Actor for Replica {
             around: surroundings,
             group,
             myself,
+            chunks,
+            storing: None,
             child: None,
             next_child: 0,
             guarded: false,
@@ -183,6 +197,7 @@ impl Actor for Replica {
             }
             Message::Members(members) => {
                 state.identity.members.clone_from(&members);
+                state.chunks.set_peers(peers_of(&members, state.around.mesh.local()));
                 if let Some(before) = state
                     .membership
                     .replace(tokio::spawn(change_members(state.group.clone(), members.clone())))
@@ -209,7 +224,9 @@ impl Actor for Replica {
                 let _ = port.send(state.info());
             }
             Message::Blobs(port) => {
-                let _ = port.send(state.core.state().manifest().blobs());
+                let mut blobs = state.core.state().manifest().blobs();
+                blobs.extend(state.core.arriving());
+                let _ = port.send(blobs);
             }
         }
         Ok(())
@@ -217,7 +234,7 @@ impl Actor for Replica {
 
     async fn post_stop(&self, _: ActorRef<Message>, state: &mut State) -> Result<(), ActorProcessingErr> {
         state.around.mesh.unregister(&replica_path(state.identity.kernel));
-        for task in state.background.iter().chain(&state.membership) {
+        for task in state.background.iter().chain(&state.membership).chain(&state.storing) {
             task.abort();
         }
         state.child = None;
@@ -241,6 +258,7 @@ impl State {
     pub(super) fn info(&self) -> crate::protocol::ReplicaInfo {
         let mut info = self.core.info();
         info.connections = self.outbox.connections();
+        info.replicating = self.chunks.progress();
         info
     }
 
@@ -275,7 +293,9 @@ impl State {
 
     fn child_event(&mut self, event: ChildEvent) {
         if let ChildEvent::Exited { why } = &event {
+            tracing::info!(kernel = %self.identity.kernel, why, "python process ended");
             self.child = None;
+            self.chunks.forget_progress();
             self.note_python(Status::Restarting, Some(why));
         }
         if matches!(event, ChildEvent::Ready { .. }) {
@@ -375,6 +395,15 @@ pub(super) fn now() -> Micros {
         )
     });
     wall + Micros::try_from(start.elapsed().as_micros()).unwrap_or(Micros::MAX)
+}
+
+/// The hosts of the other replicas.
+fn peers_of(members: &[Member], local: &NodeName) -> Vec<NodeName> {
+    members
+        .iter()
+        .map(|member| member.host.clone())
+        .filter(|host| host != local)
+        .collect()
 }
 
 fn group_id(identity: &Identity) -> Result<GroupId, nbos_consensus::Error> {

@@ -6,10 +6,7 @@ mod log;
 mod members;
 mod message;
 mod perform;
-mod storing;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use nbos_consensus::Groups;
@@ -24,6 +21,7 @@ pub use handle::ReplicaHandle;
 use crate::child::{Guard, PythonOptions};
 use crate::core::Member;
 use crate::id::KernelId;
+use crate::options::Options;
 use crate::protocol::KernelSpec;
 use crate::state::ReplicaNumber;
 
@@ -36,10 +34,8 @@ pub struct Surroundings {
     pub gpus: Gpus,
     pub guard: Guard,
     pub python: PythonOptions,
-    /// Environment of every Python process of this host.
-    pub env: BTreeMap<String, String>,
-    /// Directory for kernels that name none.
-    pub cwd: Option<PathBuf>,
+    /// The `[kernel]` table.
+    pub options: Options,
     /// Limits how many Python processes start at once.
     pub starts: Arc<Semaphore>,
 }

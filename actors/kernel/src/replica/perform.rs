@@ -6,16 +6,17 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use nbos_gpu::LeaseRequest;
-use nbos_mesh::NodeName;
+use nbos_mesh::{NodeName, codec};
 
 use nbos_supervision::Status;
 
 use super::actor::{State, now};
 use super::message::Message;
-use super::storing::store_groups;
-use crate::child::{self, Application, Incarnation, Start, resolve_groups};
-use crate::core::{Action, ChildCommand, ChildEvent, Event, ProposalId, Recipients};
-use crate::protocol::{Channel, Cursor, EventBody, GATEWAY_PATH, KernelEvent, ReplicaReply, to_bytes};
+use crate::child::{self, Incarnation, Order, Start};
+use crate::core::{Action, Apply, ChildCommand, ChildEvent, Event, ProposalId, Recipients};
+use crate::protocol::{
+    Channel, Cursor, EventBody, GATEWAY_PATH, KernelEvent, ReplicaReply, ReplicaRequest, replica_path, to_bytes,
+};
 use crate::state::Command;
 
 /// After this a proposal's fate counts as unknown and it is made again.
@@ -32,6 +33,12 @@ const RENEW_EVERY: Duration = Duration::from_secs(3);
 
 /// A cell waits this long for GPUs at its host before its client is told.
 const LEASE_WITHIN: Duration = Duration::from_secs(60);
+
+/// Another replica answers at once, or after the time that it was given.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+
+/// Above the deadline of a hand-over at the other replica.
+const MOVE_WITHIN: Duration = Duration::from_secs(34);
 
 impl State {
     pub(super) fn perform(&mut self, action: Action) {
@@ -62,16 +69,46 @@ impl State {
             } => self.outbox.publish_to(now(), &gateway, body),
             Action::NewEpoch(epoch) => self.outbox.new_epoch(epoch),
             Action::Child(command) => self.command_child(command),
-            Action::Store { seq, groups } => {
-                let objects = self.around.objects.clone();
-                let peers = self.peer_hosts();
-                let myself = self.myself.clone();
+            Action::Store { change, chunks, bytes } => self.store(change, chunks, bytes),
+            Action::StopStoring => {
+                if let Some(storing) = self.storing.take() {
+                    storing.abort();
+                }
+            }
+            Action::Fetch { key, chunks } => {
+                let (here, myself) = (self.chunks.clone(), self.myself.clone());
                 tokio::spawn(async move {
-                    let groups = store_groups(groups, &objects, &peers)
-                        .await
-                        .map_err(|error| format!("{}: {error}", error.code()));
-                    let _ = myself.cast(Message::Event(Event::Stored { seq, groups }));
+                    let result = here.fetch(&chunks).await;
+                    let _ = myself.cast(Message::Event(Event::Fetched { key, result }));
                 });
+            }
+            Action::Pull(chunks) => self.chunks.pull(chunks),
+            Action::AskScrub { asked, host, within } => {
+                let within = Duration::from_micros(within) + ANSWER_WITHIN;
+                self.ask(host, &ReplicaRequest::Scrub, within, move |reply| Event::Scrubbed {
+                    asked,
+                    version: match reply {
+                        Some(ReplicaReply::Scrubbed { version }) => Some(version),
+                        _ => None,
+                    },
+                });
+            }
+            Action::AskMove { host, msg_id } => {
+                let request = ReplicaRequest::Take { msg_id: msg_id.clone() };
+                self.ask(host, &request, MOVE_WITHIN, move |reply| Event::Moved {
+                    msg_id,
+                    done: matches!(reply, Some(ReplicaReply::Done)),
+                });
+            }
+            Action::Forward { host, origin, message } => {
+                let request = ReplicaRequest::Submit {
+                    origin,
+                    channel: Channel::Shell,
+                    message,
+                };
+                let (mesh, path) = (self.around.mesh.clone(), replica_path(self.identity.kernel));
+                // Should this fail, its gateway sends it again.
+                tokio::spawn(async move { mesh.call(&host, &path, to_bytes(&request), ANSWER_WITHIN).await });
             }
             Action::Lease { msg_id, gpus } => self.lease(msg_id, gpus),
             Action::ReleaseLease => {
@@ -81,6 +118,42 @@ impl State {
                 }
             }
         }
+    }
+
+    fn store(&mut self, change: crate::core::Arrival, ids: Vec<nbos_objects::BlobId>, bytes: u64) {
+        let (here, myself) = (self.chunks.clone(), self.myself.clone());
+        let storing = tokio::spawn(async move {
+            let waits = |failure| {
+                let _ = myself.cast(Message::Event(Event::StoreWaits { change, failure }));
+            };
+            let result = here.settle(&ids, bytes, waits).await;
+            let _ = myself.cast(Message::Event(Event::Stored { change, result }));
+        });
+        if let Some(before) = self.storing.replace(storing) {
+            before.abort();
+        }
+    }
+
+    /// Asks another replica of this kernel; what comes of it is an event.
+    fn ask(
+        &self,
+        host: NodeName,
+        request: &ReplicaRequest,
+        within: Duration,
+        event: impl FnOnce(Option<ReplicaReply>) -> Event + Send + 'static,
+    ) {
+        let (mesh, myself) = (self.around.mesh.clone(), self.myself.clone());
+        let (path, body) = (replica_path(self.identity.kernel), to_bytes(request));
+        tokio::spawn(async move {
+            let reply = match mesh.call(&host, &path, body, within).await {
+                Ok(reply) => codec::decode(&reply).ok(),
+                Err(error) => {
+                    tracing::info!(%error, %host, "a replica did not answer");
+                    None
+                }
+            };
+            let _ = myself.cast(Message::Event(event(reply)));
+        });
     }
 
     /// Hands numbered events to the mesh, in order; what it will not take now is tried again.
@@ -180,48 +253,42 @@ impl State {
                 }
             }
             ChildCommand::Send { channel, message } => self.send_to_child(channel, message),
-            ChildCommand::Apply {
-                id,
-                groups,
-                deleted,
-                pinned,
-                execution_count,
-            } => {
-                let Some(child) = &self.child else {
-                    return;
-                };
-                let applications = child.applications();
-                let incarnation = child.incarnation;
-                let objects = self.around.objects.clone();
-                let peers = self.peer_hosts();
-                let myself = self.myself.clone();
-                let kernel = self.identity.kernel;
-                tokio::spawn(async move {
-                    match resolve_groups(&groups, &objects, &peers).await {
-                        Ok(payloads) => {
-                            let application = Application {
-                                id,
-                                groups,
-                                payloads,
-                                deleted,
-                                pinned,
-                                execution_count,
-                            };
-                            // A closed channel means that the process is gone, which its own event tells.
-                            let _ = applications.send(application).await;
-                        }
-                        Err(error) => {
-                            tracing::warn!(%error, %kernel, "state of a cell could not be fetched");
-                            let event = ChildEvent::ApplyFailed { id };
-                            let _ = myself.cast(Message::Child(child::Flow {
-                                incarnation,
-                                event,
-                                permit: None,
-                            }));
-                        }
-                    }
-                });
-            }
+            ChildCommand::Apply(apply) => self.apply(*apply),
+            ChildCommand::Scrub { id } => self.order(Order::Scrub { id }),
+            ChildCommand::Touches { id, code, of } => self.order(Order::Touches { id, code, of }),
+        }
+    }
+
+    /// Makes the chunks local, as far as that goes in the time given, and hands the change to the child.
+    fn apply(&self, mut apply: Apply) {
+        let Some(child) = &self.child else {
+            return;
+        };
+        let (orders, incarnation) = (child.orders(), child.incarnation);
+        let (here, myself) = (self.chunks.clone(), self.myself.clone());
+        tokio::spawn(async move {
+            let patience = Duration::from_micros(apply.patience);
+            let (groups, left) = here.local(std::mem::take(&mut apply.groups), patience).await;
+            apply.groups = groups;
+            let event = ChildEvent::Applying {
+                id: apply.id,
+                left: left.iter().map(|group| group.key.clone()).collect(),
+            };
+            apply.deferred.extend(left);
+            let _ = myself.cast(Message::Child(child::Flow {
+                incarnation,
+                event,
+                permit: None,
+            }));
+            // A closed channel means that the process is gone, which its own event tells.
+            let _ = orders.send(Order::Apply(Box::new(apply))).await;
+        });
+    }
+
+    fn order(&self, order: Order) {
+        if let Some(child) = &self.child {
+            let orders = child.orders();
+            tokio::spawn(async move { orders.send(order).await });
         }
     }
 
@@ -240,7 +307,7 @@ impl State {
         self.next_child += 1;
         let incarnation = Incarnation(self.next_child);
         let spec = &self.identity.spec;
-        let mut env: BTreeMap<String, String> = self.around.env.clone();
+        let mut env: BTreeMap<String, String> = self.around.options.env.clone();
         env.extend(spec.env.iter().map(|(name, value)| (name.clone(), value.clone())));
         // Sets iterate alike on every replica of a kernel.
         let seed = seed_of(&self.identity.kernel.to_string());
@@ -255,9 +322,13 @@ impl State {
             incarnation,
             python: self.around.python.clone(),
             env,
-            cwd: asked.filter(|path| path.is_dir()).or_else(|| self.around.cwd.clone()),
+            cwd: asked
+                .filter(|path| path.is_dir())
+                .or_else(|| self.around.options.working_dir.clone()),
             starts: Arc::clone(&self.around.starts),
             guard: self.around.guard.clone(),
+            chunks: self.chunks.clone(),
+            audit: self.around.options.audit,
         };
         let myself = self.myself.clone();
         let sink: child::Sink = Arc::new(move |flow| {
@@ -300,16 +371,6 @@ impl State {
                 let _ = myself.cast(Message::LeaseLost(id));
             }
         });
-    }
-
-    fn peer_hosts(&self) -> Vec<NodeName> {
-        let local = self.around.mesh.local();
-        self.identity
-            .members
-            .iter()
-            .map(|member| member.host.clone())
-            .filter(|host| host != local)
-            .collect()
     }
 
     /// While user code runs, the guard ends it when this node falls silent.

@@ -25,6 +25,8 @@ pub(crate) enum AbortReason {
     ExecutorLost,
     /// The cell killed its own Python process.
     KernelDied,
+    /// What it changed could not be stored on a majority of the replicas' hosts in time.
+    NotStored,
 }
 
 impl AbortReason {
@@ -33,6 +35,7 @@ impl AbortReason {
         match self {
             Self::ExecutorLost => "ExecutorLost",
             Self::KernelDied => "KernelDied",
+            Self::NotStored => "StateNotStored",
         }
     }
 
@@ -40,6 +43,7 @@ impl AbortReason {
         match self {
             Self::ExecutorLost => "NB0401",
             Self::KernelDied => "NB0402",
+            Self::NotStored => "NB0409",
         }
     }
 
@@ -50,6 +54,9 @@ impl AbortReason {
             }
             Self::KernelDied => {
                 "the Python process died while it ran this cell; the session is as it was before the cell, which was not run again"
+            }
+            Self::NotStored => {
+                "what this cell changed could not be stored on a majority of the hosts in time; the session is as it was before the cell"
             }
         }
     }

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Applied, Group, KernelState, NumberedOutput, Outcome};
+use super::{Applied, Delta, KernelState, NumberedOutput, Outcome};
 use crate::id::{CellSeq, Epoch};
 use crate::message::JupyterMessage;
-use crate::protocol::Pinned;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CellFinished {
@@ -14,18 +13,6 @@ pub(crate) struct CellFinished {
     pub reply: JupyterMessage,
     pub outputs: Vec<NumberedOutput>,
     pub delta: Delta,
-}
-
-/// The change a cell made to the session.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Delta {
-    /// Co-variables and ambient state that changed, each complete.
-    pub groups: Vec<Group>,
-    /// Names and group keys that are gone.
-    pub deleted: Vec<String>,
-    /// All that is pinned after the cell.
-    pub pinned: Vec<Pinned>,
-    pub execution_count: u64,
 }
 
 impl KernelState {
@@ -38,16 +25,7 @@ impl KernelState {
             return Applied::Stale;
         };
         self.cells = command.seq;
-        let newly_pinned: Vec<String> = command
-            .delta
-            .pinned
-            .iter()
-            .filter(|pinned| !self.pinned.contains(pinned))
-            .map(|pinned| pinned.name.clone())
-            .collect();
-        self.manifest.merge(command.seq, &command.delta, &newly_pinned);
-        self.pinned.clone_from(&command.delta.pinned);
-        self.execution_count = command.delta.execution_count;
+        self.take_in(&command.delta);
         self.outcomes.push(Outcome {
             seq: command.seq,
             msg_id: running.msg_id,

@@ -10,6 +10,8 @@ pub(crate) struct ExecutorChanged {
     /// One above the session's epoch.
     pub epoch: Epoch,
     pub executor: Executor,
+    /// The cell that must run there, because it touches what is pinned there: its `msg_id`.
+    pub cell: Option<String>,
 }
 
 impl KernelState {
@@ -22,6 +24,7 @@ impl KernelState {
         }
         self.epoch = command.epoch;
         self.executor = Some(command.executor);
+        self.routed.clone_from(&command.cell);
         Applied::Executor
     }
 }

@@ -10,8 +10,12 @@ use nbos_objects::BlobId;
 use serde::{Deserialize, Serialize};
 
 use super::Delta;
-use crate::id::CellSeq;
+use crate::id::Version;
 
+/// Bytes of every chunk of a buffer but its last.
+pub(crate) const CHUNK_BYTES: u64 = 4 << 20;
+
+/// The Python child made its bytes and only a Python child reads them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Group {
     pub key: String,
@@ -19,26 +23,31 @@ pub(crate) struct Group {
     pub names: Vec<String>,
     /// Order of application: ambient state, imports, classes and functions, variables, history.
     pub rank: u8,
-    pub payload: Payload,
+    /// Small enough for the log.
+    pub inline: Bytes,
+    pub buffers: Vec<Buffer>,
 }
 
-/// A group's opaque bytes: the Python child made them and only a Python child reads them.
+/// Raw memory of a group's objects, in the object stores of a quorum of the replicas' hosts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Payload {
-    Inline(Bytes),
-    /// Too large for the log; in the object store of a quorum of the replicas' hosts.
-    Stored {
-        id: BlobId,
-        len: u64,
-    },
+pub(crate) struct Buffer {
+    pub size: u64,
+    /// In order; each of [`CHUNK_BYTES`], the last one shorter.
+    pub chunks: Vec<BlobId>,
 }
 
-impl Payload {
-    pub(crate) fn len(&self) -> u64 {
-        match self {
-            Self::Inline(bytes) => bytes.len() as u64,
-            Self::Stored { len, .. } => *len,
-        }
+impl Group {
+    /// Bytes that are not in the log.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        self.buffers.iter().map(|buffer| buffer.size).sum()
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.inline.len() as u64 + self.stored_bytes()
+    }
+
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = &BlobId> {
+        self.buffers.iter().flat_map(|buffer| &buffer.chunks)
     }
 }
 
@@ -48,16 +57,17 @@ pub(crate) struct Manifest {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Entry {
-    changed: CellSeq,
-    /// Position among the groups of that cell; ties in `changed` are broken by it.
+pub(crate) struct Entry {
+    /// The change that brought it.
+    pub changed: Version,
+    /// Position among the groups of that change; ties in `changed` are broken by it.
     position: u64,
-    group: Group,
+    pub group: Group,
 }
 
 impl Manifest {
-    /// Takes over a cell's delta. `newly_pinned` names lose the group they had: what it holds is of the past.
-    pub(crate) fn merge(&mut self, seq: CellSeq, delta: &Delta, newly_pinned: &[String]) {
+    /// Takes over a delta. `newly_pinned` names lose the group they had: what it holds is of the past.
+    pub(super) fn merge(&mut self, changed: Version, delta: &Delta, newly_pinned: &[String]) {
         let gone: BTreeSet<&str> = delta
             .deleted
             .iter()
@@ -70,12 +80,16 @@ impl Manifest {
         });
         for (position, group) in delta.groups.iter().enumerate() {
             let entry = Entry {
-                changed: seq,
+                changed,
                 position: position as u64,
                 group: group.clone(),
             };
             self.groups.insert(group.key.clone(), entry);
         }
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
+        self.groups.get(key)
     }
 
     /// All groups in the order in which a fresh process applies them.
@@ -85,14 +99,16 @@ impl Manifest {
         entries.into_iter().map(|entry| &entry.group).collect()
     }
 
+    pub(crate) fn bytes(&self) -> u64 {
+        self.groups.values().map(|entry| entry.group.bytes()).sum()
+    }
+
     /// Blobs that must be kept.
     pub(crate) fn blobs(&self) -> BTreeSet<BlobId> {
         self.groups
             .values()
-            .filter_map(|entry| match &entry.group.payload {
-                Payload::Stored { id, .. } => Some(*id),
-                Payload::Inline(_) => None,
-            })
+            .flat_map(|entry| entry.group.chunks())
+            .copied()
             .collect()
     }
 }

@@ -6,22 +6,26 @@
 mod cell_aborted;
 mod cell_finished;
 mod cell_started;
+mod delta;
 mod executor_changed;
 mod manifest;
 mod outcomes;
 mod restarted;
+mod state_scrubbed;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use cell_aborted::{AbortReason, CellAborted};
-pub(crate) use cell_finished::{CellFinished, Delta};
+pub(crate) use cell_finished::CellFinished;
 pub(crate) use cell_started::CellStarted;
+pub(crate) use delta::Delta;
 pub(crate) use executor_changed::ExecutorChanged;
-pub(crate) use manifest::{Group, Manifest, Payload};
+pub(crate) use manifest::{Buffer, CHUNK_BYTES, Group, Manifest};
 pub(crate) use outcomes::{NumberedOutput, Outcome, Outcomes};
 pub(crate) use restarted::Restarted;
+pub(crate) use state_scrubbed::StateScrubbed;
 
-use crate::id::{CellSeq, Epoch};
+use crate::id::{CellSeq, Epoch, Version};
 use crate::protocol::Pinned;
 
 /// A replica's id in its group, as in the control state: fresh for every incarnation.
@@ -46,6 +50,7 @@ pub(crate) enum Command {
     CellAborted(CellAborted),
     ExecutorChanged(ExecutorChanged),
     Restarted(Restarted),
+    StateScrubbed(Box<StateScrubbed>),
 }
 
 /// What a command did.
@@ -69,6 +74,10 @@ pub(crate) enum Applied {
     /// The proposer is the executor now.
     Executor,
     Restarted,
+    /// What the scrub found is the session's.
+    Scrubbed {
+        version: Version,
+    },
     /// An old epoch, another cell, or a cell in the way: nothing changed.
     Stale,
 }
@@ -91,6 +100,10 @@ pub(crate) struct KernelState {
     running: Option<RunningCell>,
     /// Last cell that has an outcome.
     cells: CellSeq,
+    /// Raised by everything that changes what a Python process must hold.
+    version: Version,
+    /// The cell that the last change of executor was made for: it is not sent on again.
+    routed: Option<String>,
     /// Raised by each restart of the session.
     generation: u64,
     execution_count: u64,
@@ -110,6 +123,7 @@ impl KernelState {
             Command::CellAborted(command) => self.cell_aborted(command),
             Command::ExecutorChanged(command) => self.executor_changed(command),
             Command::Restarted(command) => self.restarted(command),
+            Command::StateScrubbed(command) => self.state_scrubbed(command),
         };
         debug_assert!(self.epoch >= epoch_before, "invariant 6: epochs never fall");
         debug_assert!(
@@ -133,6 +147,14 @@ impl KernelState {
 
     pub(crate) fn cells(&self) -> CellSeq {
         self.cells
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    pub(crate) fn routed(&self) -> Option<&str> {
+        self.routed.as_deref()
     }
 
     pub(crate) fn generation(&self) -> u64 {

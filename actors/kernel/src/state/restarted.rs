@@ -36,6 +36,7 @@ impl KernelState {
         self.epoch = command.epoch;
         self.executor = Some(command.executor);
         self.generation += 1;
+        self.version = self.version.next();
         self.execution_count = 0;
         self.manifest = Manifest::default();
         self.pinned = Vec::new();

@@ -31,7 +31,8 @@ fn finished(seq: u64, epoch: u64, groups: &[(&str, &[&str])], deleted: &[&str]) 
             key: (*key).to_owned(),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             rank: 3,
-            payload: Payload::Inline(Bytes::from(format!("{key}@{seq}"))),
+            inline: Bytes::from(format!("{key}@{seq}")),
+            buffers: Vec::new(),
         })
         .collect();
     let deleted = deleted.iter().map(|name| (*name).to_owned()).collect();
@@ -114,6 +115,44 @@ fn groups_split_and_merge() {
     assert_eq!(names(&state), ["a"]);
 }
 
+#[test]
+fn a_scrub_is_taken_once_and_only_on_the_state_it_was_found_on() {
+    let scrubbed = |epoch, base| {
+        let delta = Delta {
+            groups: vec![Group {
+                key: "var:x".to_owned(),
+                names: vec!["x".to_owned()],
+                rank: 3,
+                inline: Bytes::from_static(b"new"),
+                buffers: Vec::new(),
+            }],
+            ..Delta::default()
+        };
+        Command::StateScrubbed(Box::new(StateScrubbed {
+            epoch: Epoch(epoch),
+            base: Version(base),
+            delta,
+        }))
+    };
+    let mut state = KernelState::default();
+    assert_eq!(state.apply(&scrubbed(0, 0)), Applied::Stale, "nobody is the executor");
+    state.apply(&started("a", 1, 1));
+    state.apply(&finished(1, 1, &[("var:x", &["x"])], &[]));
+    assert_eq!(state.version(), Version(1));
+    assert_eq!(state.apply(&scrubbed(1, 0)), Applied::Stale);
+    assert_eq!(state.apply(&scrubbed(1, 1)), Applied::Scrubbed { version: Version(2) });
+    assert_eq!(state.apply(&scrubbed(1, 1)), Applied::Stale, "a repeat changes nothing");
+    state.apply(&started("b", 1, 1));
+    assert_eq!(
+        state.apply(&scrubbed(1, 2)),
+        Applied::Scrubbed { version: Version(3) },
+        "found before the cell that runs now"
+    );
+    state.apply(&aborted(2, 2, 2));
+    assert_eq!(state.version(), Version(3), "a cell without effect changes no state");
+    assert_eq!(state.apply(&scrubbed(1, 3)), Applied::Stale, "of an old epoch");
+}
+
 proptest! {
     /// Whatever order commands come in: one outcome a position, epochs never fall, snapshots are faithful.
     #[test]
@@ -125,7 +164,7 @@ proptest! {
                 0 => started(&format!("m{a}"), executor, b),
                 1 => finished(a, b, &[("var:x", &["x"])], &[]),
                 2 => aborted(a, b, executor),
-                _ => Command::ExecutorChanged(ExecutorChanged { epoch: Epoch(b), executor: life(executor) }),
+                _ => Command::ExecutorChanged(ExecutorChanged { epoch: Epoch(b), executor: life(executor), cell: None }),
             };
             let epoch = state.epoch();
             match state.apply(&command) {
@@ -133,7 +172,7 @@ proptest! {
                     prop_assert!(outcomes.insert(seq, kind).is_none(), "invariant 2: two outcomes of one cell");
                 }
                 Applied::Started { seq } => prop_assert_eq!(seq, state.cells().next()),
-                Applied::AlreadyDone { .. } | Applied::Executor | Applied::Restarted | Applied::Stale => {}
+                Applied::AlreadyDone { .. } | Applied::Executor | Applied::Restarted | Applied::Scrubbed { .. } | Applied::Stale => {}
             }
             prop_assert!(state.epoch() >= epoch);
         }

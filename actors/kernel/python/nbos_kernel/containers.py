@@ -1,0 +1,143 @@
+"""Views, iterators and proxies of the builtin containers, and memory views."""
+
+from __future__ import annotations
+
+import array
+import gc
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+from nbos_kernel.registry import reduces, walks
+
+if TYPE_CHECKING:
+    from nbos_kernel.pickler import StatePickler
+
+_DICT_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+
+
+@reduces(*_DICT_VIEWS)
+def reduce_dict_view(pickler: StatePickler, view: Any) -> Any:
+    owner = next((it for it in gc.get_referents(view) if isinstance(it, dict)), None)
+    if owner is None:
+        return pickler.ordinary(view)
+    return dict_view, (owner, type(view).__name__.rpartition("_")[2])
+
+
+@reduces(*map(type, (iter({}.keys()), iter({}.values()), iter({}.items()))))
+def reduce_dict_iterator(pickler: StatePickler, iterator: Any) -> Any:
+    """A live view: it fails when the dict grows, and sees values that change."""
+    owner = next((it for it in gc.get_referents(iterator) if isinstance(it, dict)), None)
+    if owner is None:
+        return iter, ((),)
+    kind = {"keyiterator": "keys", "valueiterator": "values", "itemiterator": "items"}[type(iterator).__name__.rpartition("_")[2]]
+    left = iterator.__length_hint__()
+    if not left and len(owner):
+        return pickler.pin(iterator, "its dict was changed while it was used")
+    return dict_iterator, (owner, kind, len(owner) - left)
+
+
+@reduces(types.MappingProxyType)
+def reduce_mapping_proxy(_pickler: StatePickler, proxy: Any) -> Any:
+    cls = _class_behind(proxy)
+    return (class_dict, (cls,)) if cls is not None else (types.MappingProxyType, (gc.get_referents(proxy)[0],))
+
+
+@walks(types.MappingProxyType)
+def of_mapping_proxy(proxy: Any) -> list[Any]:
+    cls = _class_behind(proxy)
+    return [cls] if cls is not None else gc.get_referents(proxy)
+
+
+def _class_behind(proxy: Any) -> Any:
+    """The class whose ``__dict__`` this is."""
+    names = gc.get_referents(proxy)[0]
+    if type(names) is not dict or "__module__" not in names:
+        return None
+    for value in list(names.values()):
+        cls = getattr(value, "__objclass__", None)
+        if isinstance(cls, type) and gc.get_referents(vars(cls))[0] is names:
+            return cls
+    return next((it for it in gc.get_referrers(names) if isinstance(it, type) and gc.get_referents(vars(it))[0] is names), None)
+
+
+@reduces(memoryview)
+def reduce_memory(pickler: StatePickler, memory: memoryview) -> Any:
+    try:
+        owner = memory.obj
+    except ValueError:
+        return released_memory, ()
+    if type(owner).__module__ == "mmap":
+        return pickler.pin(memory, "it lies in mapped memory")
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and type(owner) is numpy.ndarray and memory.shape == owner.shape and memory.nbytes == owner.nbytes:
+        return memory_of, (owner, bool(memory.readonly), memory.format)
+    if memory.c_contiguous and memory.ndim <= 1 and (
+        type(owner) in (bytes, bytearray, array.array) or numpy is not None and type(owner) is numpy.ndarray and owner.flags.c_contiguous
+    ):
+        if numpy is None:
+            offset = 0 if memory.nbytes == memoryview(owner).nbytes else None
+        else:
+            offset = _address(numpy, memory) - _address(numpy, owner) if memory.nbytes else 0
+        if offset is not None:
+            return memory_in, (owner, offset, memory.nbytes, memory.format, bool(memory.readonly))
+    if numpy is None:
+        return memoryview, (memory.tobytes(),)
+    found = numpy.asarray(memory)
+    return memory_of, (found, bool(memory.readonly), memory.format)
+
+
+def _address(numpy: Any, owner: Any) -> int:
+    return int(numpy.frombuffer(memoryview(owner).cast("B"), "u1").__array_interface__["data"][0])
+
+
+@walks(memoryview)
+def of_memory(memory: memoryview) -> tuple[Any, ...]:
+    try:
+        return (memory.obj,)
+    except ValueError:
+        return ()
+
+
+# What payloads call.
+
+
+def dict_view(owner: dict[Any, Any], kind: str) -> Any:
+    return getattr(owner, kind)()
+
+
+def memory_of(array: Any, readonly: bool, form: str = "B") -> memoryview:
+    """The memory view of an array, and of whatever owns that array's memory."""
+    made = memoryview(array)
+    if made.format != form and made.c_contiguous:
+        made = made.cast("B").cast(form, made.shape)  # type: ignore[arg-type]
+    return made.toreadonly() if readonly and not made.readonly else made
+
+
+def released_memory() -> memoryview:
+    made = memoryview(b"")
+    made.release()
+    return made
+
+
+def memory_in(owner: Any, offset: int, size: int, form: str, readonly: bool) -> memoryview:
+    """A part of the memory of a bytes-like object, which stays the object of the view."""
+    made = memoryview(owner)
+    if made.format != "B":
+        made = made.cast("B")
+    if offset or size != made.nbytes:
+        made = made[offset:offset + size]
+    if form != "B":
+        made = made.cast(form)  # type: ignore[call-overload]
+    return made.toreadonly() if readonly and not made.readonly else made
+
+
+def class_dict(cls: type) -> Any:
+    return vars(cls)
+
+
+def dict_iterator(owner: dict[Any, Any], kind: str, steps: int) -> Any:
+    made = iter(getattr(owner, kind)())
+    for _ in range(steps):
+        next(made)
+    return made

@@ -1,0 +1,205 @@
+"""Open files. One that is read goes on where it was; one that is written belongs to one process."""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import tempfile
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from nbos_kernel.pins import absent
+from nbos_kernel.registry import reduces, reduces_all, walks
+
+if TYPE_CHECKING:
+    from nbos_kernel.pickler import StatePickler
+
+
+_LARGEST = 64 << 20  # bytes of a text file that is read once more to find out where its reader is
+
+
+@reduces(io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO)
+def reduce(pickler: StatePickler, file: Any) -> Any:
+    known = pickler.singleton(file)
+    if known is not None:
+        return known
+    under = _raw(file)
+    if isinstance(file, io.TextIOWrapper) and (under is None or isinstance(under, io.BytesIO)):
+        return _over_memory(pickler, file, under)
+    name, mode = getattr(file, "name", None), getattr(file, "mode", "r")
+    if file.closed:
+        return closed, (type(file), name if isinstance(name, (str, bytes, int)) else "", mode)
+    path = _path(file, name)
+    if path is None:
+        return pickler.pin(file, "it is not a regular file")
+    options: dict[str, Any] = {}
+    try:
+        if isinstance(file, io.TextIOWrapper):
+            position = _told(file, lambda: open(path, encoding=file.encoding, errors=file.errors, newline=_newline(file)))  # noqa: SIM115
+            options = {"encoding": file.encoding, "errors": file.errors, "newline": _newline(file),
+                       "line_buffering": file.line_buffering, "write_through": file.write_through}
+        else:
+            position = file.tell()
+        if set(mode) & set("wax+"):
+            file.flush()
+    except (OSError, ValueError) as error:
+        return pickler.pin(file, str(error))
+    attributes = {name: value for name, value in file.__dict__.items() if name != "mode"}
+    return opened, (pickler.name, type(file), path, name, mode, position, options), attributes or None, None, None, set_attributes
+
+
+@reduces(io.StringIO, io.BytesIO)
+def reduce_memory_file(pickler: StatePickler, file: Any) -> Any:
+    return (closed_in_memory, (type(file),)) if file.closed else pickler.ordinary(file)
+
+
+@reduces_all("tempfile._TemporaryFileWrapper", "tempfile.SpooledTemporaryFile")
+def reduce_temporary(pickler: StatePickler, file: Any) -> Any:
+    return pickler.pin(file, "a temporary file belongs to one process")
+
+
+@reduces(tempfile.TemporaryDirectory)
+def reduce_directory(pickler: StatePickler, directory: Any) -> Any:
+    """Its name and no finalizer: only the process that made the directory removes it by itself."""
+    return temporary_directory, (directory.name, {k: v for k, v in vars(directory).items() if k not in ("_finalizer", "name")})
+
+
+@walks(io.IOBase)
+def children(file: Any) -> tuple[Any, ...]:
+    attributes = getattr(file, "__dict__", None) or {}
+    under = _raw(file) if isinstance(file, io.TextIOWrapper) else None
+    return (*attributes.values(), *((under,) if isinstance(under, io.BytesIO) else ()))
+
+
+def _raw(file: Any) -> Any:
+    if not isinstance(file, io.TextIOWrapper):
+        return file
+    try:
+        return file.buffer
+    except ValueError:
+        return None  # detached
+
+
+def _path(file: Any, name: Any) -> str | None:
+    """Where the file is; the name it was opened by may be relative to another directory than the current one."""
+    if not isinstance(name, (str, bytes)):
+        return None
+    try:
+        here = os.fstat(file.fileno())
+        for path in (os.path.abspath(os.fsdecode(name)), os.path.realpath(f"/proc/self/fd/{file.fileno()}")):
+            if os.path.isfile(path) and os.path.samestat(here, os.stat(path)):
+                return path
+    except OSError:
+        pass
+    return None  # removed, or replaced by another file of its name
+
+
+def _told(file: io.TextIOWrapper, again: Callable[[], io.TextIOWrapper]) -> int:
+    """Its position. While it is iterated it does not tell: what it has still to give tells it. `again`: the same content
+    from its start."""
+    try:
+        position = file.tell()
+    except OSError:
+        if _size(file) > _LARGEST:
+            raise
+        rest = file.read()
+        with again() as other:
+            whole = len(other.read())
+            other.seek(0)
+            other.read(whole - len(rest))
+            position = other.tell()
+    file.seek(position)  # and forgets what it has read ahead
+    return position
+
+
+def _size(file: Any) -> int:
+    try:
+        return os.fstat(file.fileno()).st_size
+    except OSError:
+        return 0  # in memory
+
+
+def _newline(file: io.TextIOWrapper) -> str | None:
+    """What ``open`` was told of the ends of lines; only the collector is told. Right after `_told` did: what was read ahead
+    is a string, too."""
+    texts = [it for it in gc.get_referents(file) if type(it) is str]
+    return texts[1] if len(texts) == 3 and texts[1] in ("", "\n", "\r", "\r\n") else None
+
+
+def _over_memory(pickler: StatePickler, file: Any, under: Any) -> Any:
+    if under is None or file.closed:
+        return pickler.pin(file, "what it wrote to is gone")
+    content = under.getvalue()
+    position = _told(file, lambda: io.TextIOWrapper(io.BytesIO(content), file.encoding, file.errors, newline=_newline(file)))
+    file.flush()
+    return over_memory, (under, file.encoding, file.errors, file.line_buffering, position, _newline(file))
+
+
+# What payloads call.
+
+
+def opened(variable: str, cls: type, path: str, name: str, mode: str, position: int, options: dict[str, Any]) -> Any:
+    """A file at its position; never truncated, whatever its mode was when it was opened first."""
+    flags = os.O_RDWR if "+" in mode else os.O_RDONLY if "r" in mode else os.O_WRONLY
+    try:
+        descriptor = os.open(path, flags | (os.O_APPEND if "a" in mode else 0) | getattr(os, "O_CLOEXEC", 0))
+    except OSError as error:
+        return absent(variable, "file", f"{path}: {error}")
+    plain = ("a" if "a" in mode else "r" if "r" in mode else "w") + ("+" if "+" in mode else "")
+    raw = io.FileIO(descriptor, plain)  # type: ignore[arg-type]
+    raw.name = name
+    made: Any = raw
+    if cls is not io.FileIO:
+        made = io.BufferedRandom(raw) if "+" in mode else io.BufferedReader(raw) if "r" in mode else io.BufferedWriter(raw)
+    if cls is io.TextIOWrapper:
+        made = io.TextIOWrapper(made, **options)
+        made.mode = mode
+    made.seek(position)
+    return made
+
+
+def set_attributes(file: Any, attributes: dict[str, Any]) -> None:
+    file.__dict__.update(attributes)
+
+
+def closed_in_memory(cls: type) -> Any:
+    made = cls()
+    made.close()
+    return made
+
+
+def closed(cls: type, name: Any, mode: str) -> Any:
+    """A closed file object; its name and mode are all that is left of it."""
+    raw = io.FileIO(os.open(os.devnull, os.O_RDWR), "r+" if "+" in mode else "w" if set(mode) & set("wax") else "r")
+    made: Any = raw
+    if cls is io.TextIOWrapper:
+        made = io.TextIOWrapper(io.BufferedReader(raw) if raw.readable() else io.BufferedWriter(raw))
+        made.mode = mode
+    elif cls is not io.FileIO:
+        made = cls(raw)
+    raw.name = name
+    made.close()
+    return made
+
+
+def over_memory(under: Any, encoding: str, errors: str, line_buffering: bool, position: int, newline: str | None) -> Any:
+    made = io.TextIOWrapper(under, encoding, errors, newline, line_buffering)
+    made.seek(position)
+    return made
+
+
+def temporary_directory(name: str, attributes: dict[str, Any]) -> Any:
+    made = tempfile.TemporaryDirectory.__new__(tempfile.TemporaryDirectory)
+    made.name = name
+    vars(made).update(attributes)
+    made._finalizer = _no_finalizer()  # type: ignore[attr-defined]
+    return made
+
+
+def _no_finalizer() -> Any:
+    import weakref
+
+    made = weakref.finalize(tempfile, int)
+    made.detach()
+    return made
