@@ -25,12 +25,20 @@ assert dsc_iv[0] == pd.Interval(0, 4) and dsc_iv.categories[0] in dsc_iv and pd.
 # %% case: dsc_groupby_rolling_objects_pending
 import pandas as pd
 dsc_g_src = pd.DataFrame({"k": list("abab"), "v": [1, 2, 3, 4.0]}); dsc_g = dsc_g_src.groupby("k"); dsc_roll = dsc_g_src["v"].rolling(2)
-dsc_rows = dsc_g_src.itertuples(index=False); dsc_r0 = next(dsc_rows)
 # %%
 dsc_v = dsc_g["v"]; dsc_means = dsc_v.transform("mean")
 # %% check
 assert dsc_g.get_group("b")["v"].tolist() == [2, 4] and dsc_v.sum()["a"] == 4 and dsc_roll.sum().tolist()[1:] == [3, 5, 7] and dsc_g.ngroups == 2
-assert dsc_r0 == ("a", 1.0) and dsc_r0.v == 1 and next(dsc_rows).k == "b" and dsc_g.obj is dsc_g_src and dsc_means.tolist() == [2, 3, 2, 3]
+assert dsc_g.obj is dsc_g_src and dsc_means.tolist() == [2, 3, 2, 3]
+# %% case: dsc_rows_half_read [pinned]
+import pandas as pd
+dsc_i_src = pd.DataFrame({"k": list("abab"), "v": [1, 2, 3, 4.0]})
+dsc_rows = dsc_i_src.itertuples(index=False); dsc_r0 = next(dsc_rows)
+# %%
+dsc_r_sum = dsc_i_src["v"].sum()
+# %% check
+assert dsc_r0 == ("a", 1.0) and dsc_r0.v == 1 and dsc_r_sum == 10
+assert next(dsc_rows).k == "b" and [row.v for row in dsc_rows] == [3, 4]
 # %% case: dsc_memmap_and_npz
 import numpy as np
 dsc_mm = np.memmap("dsc_mm.dat", dtype="i4", mode="w+", shape=(4, 5)); dsc_mm[1, 2] = 7; dsc_mrow = dsc_mm[1]

@@ -168,5 +168,5 @@ reg_arr = RegArr([1.0, 2.0], "kg"); reg_sl = reg_arr[:1]
 # %%
 reg_added = reg_arr + 1; reg_sl[0] = 9; reg_uf = np.frompyfunc(lambda a, b: f"{a}-{b}", 2, 1); reg_vec = np.vectorize(reg_uf)
 # %% check
-assert type(reg_arr) is RegArr and reg_arr.unit == "kg" == reg_sl.unit and reg_arr[0] == 9 and reg_sl.base is reg_arr and RegArr.used == ["add"]
+assert type(reg_arr) is RegArr and reg_arr.unit == "kg" == reg_sl.unit and reg_arr[0] == 9 and np.shares_memory(reg_sl, reg_arr) and RegArr.used == ["add"]
 reg_tw = reg_sl * 2; assert reg_tw.tolist() == [18.0] and RegArr.used[-1] == "multiply" and reg_uf([1], [2])[0] == "1-2" and reg_vec.pyfunc is reg_uf

@@ -165,7 +165,7 @@ assert repr(pop_df) == pop_text and '<1.2>' in pop_text
 with pd.option_context('mode.chained_assignment', None): pass
 pd.reset_option('display.float_format')
 assert '<' not in repr(pop_df)
-# %% case: pd_iterators_over_frames
+# %% case: pd_iterators_over_frames [pinned]
 import pandas as pd
 pif_df = pd.DataFrame({'a': [1, 2, 3], 'b': list('xyz')}, index=[10, 20, 30])
 pif_tuples = pif_df.itertuples(name='PifRow')

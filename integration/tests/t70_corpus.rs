@@ -9,8 +9,8 @@ use std::process::Command;
 use nbos::client::{Execute, StartOptions};
 use nbos_integration::{Case, Cluster, Kernel, LONG, Mark, Notebook, Seed, Shape, corpus, holds};
 
-/// Of the cases that need a kernel of their own the short run takes every so many.
-const SHORT_RUN: usize = 8;
+/// The short run takes one case in so many, another one in each way.
+const SHORT_RUN: usize = 16;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -98,25 +98,16 @@ fn cases_for(python: &Path) -> Vec<Case> {
 fn batches(way: Way, cases: &[Case]) -> Vec<Vec<Case>> {
     let everything = std::env::var_os("NBOS_CORPUS_ALL").is_some() || std::env::var_os("NBOS_CORPUS").is_some();
     let mut batches: Vec<Vec<Case>> = Vec::new();
-    let mut alone = 0;
-    for case in cases {
-        let case = case.clone();
-        if way == Way::Crash && case.is(Mark::Local) {
-            continue;
-        }
-        if case.is(Mark::Alone) {
-            alone += 1;
-            if everything || alone % SHORT_RUN == 0 {
-                batches.push(vec![case]);
-            }
-            continue;
-        }
-        let same = batches
-            .iter_mut()
-            .find(|batch| batch[0].theme == case.theme && !batch[0].is(Mark::Alone));
-        match same {
-            Some(batch) => batch.push(case),
-            None => batches.push(vec![case]),
+    let chosen = cases
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| everything || number % SHORT_RUN == way as usize)
+        .filter(|(_, case)| way != Way::Crash || !case.is(Mark::Local));
+    for (_, case) in chosen {
+        let shared = |batch: &&mut Vec<Case>| batch[0].theme == case.theme && !batch[0].is(Mark::Alone);
+        match batches.iter_mut().find(shared) {
+            Some(batch) if !case.is(Mark::Alone) => batch.push(case.clone()),
+            _ => batches.push(vec![case.clone()]),
         }
     }
     batches

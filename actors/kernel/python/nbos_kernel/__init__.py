@@ -37,6 +37,7 @@ Modules, from the wire upwards:
 - ``session``     what is known; ``codec`` a group to bytes and back
 - ``streams``     bytes without copies; ``chunks`` large memory by its content; ``delta`` what is sent
 - ``look``        which groups changed, and how they are made up now
+- ``plain``       which cells cannot have changed anything but variables
 - ``capture``     all of it after a cell; ``scrub``: the same while the kernel is idle
 - ``apply``       all of it on a standby; ``deferred``: what arrives later
 """

@@ -26,6 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nbos_kernel.modules import below_installation
 from nbos_kernel.places import Scope
 
 
@@ -377,8 +378,12 @@ class Dialects(Provider):
             csv.register_dialect(name, **fields)
 
 
+_LARGEST_SOURCE = 256 << 10  # bytes
+
+
 class Sources(Provider):
-    """Lines that no file has, kept for tracebacks and ``inspect``: of code made at run time."""
+    """Lines kept for tracebacks and ``inspect``: of code made at run time, and of files of the notebook's own as they were
+    when they were read."""
 
     key = "@sources"
     rank = 1
@@ -395,7 +400,9 @@ class Sources(Provider):
     def read(self) -> Any:
         made = {}
         for name, entry in list(linecache.cache.items()):
-            if name not in self._start and len(entry) == 4 and entry[1] is None and "ipykernel_" not in name and not os.path.exists(name):
+            if name in self._start or len(entry) != 4 or "ipykernel_" in name:
+                continue
+            if not os.path.exists(name) if entry[1] is None else entry[0] < _LARGEST_SOURCE and not below_installation(entry[3]):
                 made[name] = entry
         return made or None
 

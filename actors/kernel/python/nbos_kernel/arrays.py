@@ -49,9 +49,9 @@ def reduce(pickler: StatePickler, array: Any) -> Any:
     known = pickler.singleton(array) if type(array) is not sys.modules["numpy"].ndarray else None
     if known is not None:  # numpy.ma.masked
         return known
-    if array.dtype.kind == "T":  # strings of any length live in an arena that only numpy can take apart
-        return pickler.ordinary(array)
     root, lender = root_of(array)
+    if array.dtype.kind == "T":  # strings of any length live in an arena that only numpy can take apart
+        return _part_of_strings(pickler, array, root)
     if root is not array and (pickler.arrays_below(root) > 1 or lender is not None or not _cut(array, root)):
         offset = address(array) - address(root)
         made = (root, _class(array), offset, array.shape, array.strides, array.dtype, bool(array.flags.writeable))
@@ -64,6 +64,31 @@ def reduce(pickler: StatePickler, array: Any) -> Any:
     if array.dtype.hasobject:
         return own_objects, layout, (_elements(array), _state(array)), None, None, set_objects
     return own, (pickle.PickleBuffer(_bytes_of(array)), *layout), _state(array), None, None, set_state
+
+
+def _part_of_strings(pickler: StatePickler, array: Any, root: Any) -> Any:
+    """A view is made by slicing: numpy makes no array of such strings over given memory."""
+    if array is root or type(array) is not type(root) or array.dtype is not root.dtype or pickler.arrays_below(root) < 2:
+        return pickler.ordinary(array)
+    first, past = divmod(address(array) - address(root), root.itemsize)
+    if past or first + array.size > root.size or any(stride < 0 for stride in array.strides):
+        return pickler.ordinary(array)
+    return strings, (root, first, array.shape, array.strides, bool(array.flags.writeable))
+
+
+@reduces_all("numpy.polynomial._polybase.ABCPolyBase")
+def reduce_polynomial(_pickler: StatePickler, polynomial: Any) -> Any:
+    """What numpy says of it turns attributes of the class into its own."""
+    return bare, (type(polynomial),), dict(vars(polynomial)), None, None, set_state
+
+
+@reduces_all("scipy.spatial._ckdtree.cKDTree")
+def reduce_tree(pickler: StatePickler, tree: Any) -> Any:
+    """With the array that it was made of, not a copy."""
+    reduced = pickler.ordinary(tree)
+    if len(reduced) < 3 or type(reduced[2]) is not tuple or len(reduced[2]) < 2 or getattr(reduced[2][1], "shape", None) != tree.data.shape:
+        return reduced
+    return (*reduced[:2], (reduced[2][0], tree.data, *reduced[2][2:]), None, None, set_tree)
 
 
 @reduces("numpy.void", "numpy.record")
@@ -323,6 +348,28 @@ def view(root: Any, cls: Any, offset: int, shape: Any, strides: Any, dtype: Any,
     if isinstance(made, numpy.memmap) and isinstance(root, numpy.memmap):
         made._mmap = root._mmap
     return made
+
+
+def strings(root: Any, first: int, shape: Any, strides: Any, writeable: bool) -> Any:
+    size = 1
+    for length in shape:
+        size *= length
+    made = _in_memory_order(root).reshape(-1)[first:first + size]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made.shape = shape
+        made.strides = strides
+    if not writeable:
+        made.flags.writeable = False
+    return made
+
+
+def bare(cls: Any) -> Any:
+    return cls.__new__(cls)
+
+
+def set_tree(tree: Any, state: tuple[Any, ...]) -> None:
+    tree.__setstate__(state)
 
 
 def void(root: Any, cls: Any, offset: int, dtype: Any) -> Any:

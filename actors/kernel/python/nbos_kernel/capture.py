@@ -1,4 +1,10 @@
-"""What a cell changed: called before a cell runs, with what it can touch, and after it ran."""
+"""What a cell changed: called before a cell runs, with what it can touch, and after it ran.
+
+The look after a cell is part of every cell, so it is as small as what the cell can have done. A cell that reaches only
+plain variables (``plain``) costs a look at those that it names; nothing else is read. Any other costs a look at what
+its code can touch and at the state beside the variables, and a look at all variables while that is cheap
+(`FULL_PASS`). What is left is looked at by the idle kernel right after the reply, and before a planned move.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +94,7 @@ class Capture:
         reads: set[str] = set()
         self._plan.names |= session.history.behind(self._plan.names)
         # Callbacks and formatters run without being named: what hangs from places is always in reach.
-        hot = session.places.hot(self._scope())
+        hot = () if session.places.quiet else session.places.hot(self._scope())
         names = session.groups.by_member if self._everything() else {*self._plan.names, *hot}
         self._before |= session.groups.closure(names, reads)
         self._before_reads |= reads
@@ -152,7 +158,8 @@ class Capture:
             return self._end_look(delta), None
         finally:
             self._deep = False
-        return self._end_look(delta), [key for key, group in groups.by_key.items() if group.held is NOTHING or type(group.held) is ModuleType]
+        left = [key for key, group in groups.by_key.items() if group.held is NOTHING or type(group.held) is ModuleType]
+        return self._end_look(delta), left
 
     def idle_groups(self, keys: Iterable[str], give_way: Callable[[], None]) -> tuple[Delta, bool]:
         """Another part: these groups. False when it was interrupted."""
@@ -252,7 +259,8 @@ class Capture:
         if self._everything():
             return current | set(groups.by_member)
         reads: set[str] = set(self._before_reads)
-        touched = groups.closure({*self._plan.names, *rebound, *gone, *session.places.hot(self._scope())}, reads) | self._before
+        hot = () if plain else session.places.hot(self._scope())
+        touched = groups.closure({*self._plan.names, *rebound, *gone, *hot}, reads) | self._before
         if not reads.isdisjoint(DYNAMIC):
             return current | set(groups.by_member)
         if groups.cost < FULL_PASS and not plain:

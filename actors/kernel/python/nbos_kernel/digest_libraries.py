@@ -27,8 +27,9 @@ def travels(obj: Any) -> bool:
 
 
 def singletons(home: str) -> dict[int, str]:
-    """The objects that a module holds, by identity: ``random._inst``, ``numpy.ma.masked``."""
-    module = sys.modules.get(home) if home not in ("__main__", "builtins") else None
+    """The objects that a module holds, by identity: ``random._inst``, ``numpy.ma.masked``. What
+    ``fileinput`` holds is in use for the moment only."""
+    module = sys.modules.get(home) if home not in ("__main__", "builtins", "fileinput") else None
     if not isinstance(module, ModuleType):
         return {}
     return {id(value): f"{home}.{name}" for name, value in list(vars(module).items())}

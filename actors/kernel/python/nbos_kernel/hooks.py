@@ -329,5 +329,6 @@ class Outputs(Hook):
 
 def hooks(shell: Any, history: History) -> list[Place]:
     """Made when the kernel is ready: what is registered then is the kernel's own."""
-    return [Outputs(shell, history), *(kind(shell) for kind in (Events, Transformers, Formatters, Dispatchers, Handlers, Attributes, Comms, LastError))]
+    kinds = (Events, Transformers, Formatters, Dispatchers, Handlers, Attributes, Comms, LastError)
+    return [Outputs(shell, history), *(kind(shell) for kind in kinds)]
 

@@ -17,7 +17,6 @@ from nbos_kernel.ambient import Switches
 from nbos_kernel.kinds import is_notebook_class
 from nbos_kernel.pins import Placeholder
 from nbos_kernel.places import Scope
-from nbos_kernel.rebuild import Context
 from nbos_kernel.registries import Registry
 
 _ATOMS = frozenset({int, float, str, bytes, bool, complex, type(None)})
@@ -226,17 +225,6 @@ class Matplotlib(Library):
                 dict.__setitem__(matplotlib.rcParams, key, list(it) if type(it) is tuple and isinstance(like, list) else it)
         if backend is not None and dict.get(matplotlib.rcParams, "backend") != backend:
             matplotlib.use(backend)
-
-    def applied(self) -> None:
-        """matplotlib's inline backend, when it was loaded here before the notebook's choice was known, waits for the next
-        cell to make itself the one in use."""
-        module = sys.modules.get("matplotlib")
-        if module is None or "inline" in str(dict.get(getattr(module, "rcParams", {}), "backend")):
-            return
-        events = Context.shell.events
-        for callback in list(events.callbacks.get("post_run_cell", ())):
-            if getattr(callback, "__qualname__", "").endswith("configure_once"):
-                events.unregister("post_run_cell", callback)
 
 
 class MatplotlibNames(Library):

@@ -73,10 +73,12 @@ class Look:
     def run(self, touched: Iterable[str], gone: list[str]) -> None:
         """Raises `Interrupted` when it gave way; what it found until then is in the delta."""
         try:
-            with neutral():
-                rest = self._verify(touched)
-                if rest:
-                    self._restructure(rest)
+            touched = self._unsettled(touched)
+            if touched:
+                with neutral():
+                    rest = self._verify(touched)
+                    if rest:
+                        self._restructure(rest)
         except Interrupted:
             self._emit()
             raise
@@ -99,18 +101,30 @@ class Look:
         if BOOK.owns_any():
             BOOK.keep_only({pin.id for group in groups.by_key.values() for pin in group.pins})
 
+    def _unsettled(self, members: Iterable[str]) -> list[str]:
+        """Those for which it takes more than a comparison to say that they are as they were."""
+        by_member, namespace, found = self._session.groups.by_member, self._session.namespace, []
+        for member in members:
+            group = by_member.get(member)
+            if group is not None:
+                if group.held is not NOTHING:
+                    if group.held is namespace.get(member, self) and _stays(group.held):
+                        continue
+                elif group.flat is not None and self._still_flat(group, namespace.get(member)):
+                    continue
+            found.append(member)
+        return found
+
     # What kept its shape.
 
     def _verify(self, touched: Iterable[str]) -> list[str]:
         """Look at groups one by one. Returns the members that need more than that."""
-        by_member, namespace, rest = self._session.groups.by_member, self._session.namespace, []
+        by_member, rest = self._session.groups.by_member, []
         done: set[str] = set()
         for member in touched:
             group = by_member.get(member)
             if group is None:
                 rest.append(member)
-            elif (group.held is namespace.get(member, self) and _stays(group.held)) or (group.flat is not None and self._still_flat(group, namespace.get(member))):
-                continue
             elif group.key not in done:
                 done.add(group.key)
                 if not self._same_shape(group):

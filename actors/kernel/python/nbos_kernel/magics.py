@@ -163,7 +163,8 @@ class Extensions(Provider):
     def _loaded_from(reloader: Any) -> dict[str, tuple[Any, Any]]:
         """When the files of the notebook's own modules were written, and their text, as of the last time it looked."""
         texts = getattr(getattr(reloader, "deduper_reloader", None), "source_by_modname", {})
-        own = [name for name in reloader.modules_mtimes if isinstance(it := sys.modules.get(name), types.ModuleType) and TRACKED.identity(it) is not None]
+        loaded = ((name, sys.modules.get(name)) for name in reloader.modules_mtimes)
+        own = [name for name, it in loaded if isinstance(it, types.ModuleType) and TRACKED.identity(it) is not None]
         return {name: (reloader.modules_mtimes[name], texts.get(name)) for name in own}
 
     def _set_autoreload(self, value: Any) -> None:

@@ -316,7 +316,7 @@ def _is_installed(module: Any) -> bool:
     if not isinstance(file, str):
         places = list(getattr(spec, "submodule_search_locations", None) or ())
         file = str(places[0]) if places else None
-    return file is not None and _below_installation(file)
+    return file is not None and below_installation(file)
 
 
 def _is_compiled(module: ModuleType) -> bool:
@@ -324,7 +324,7 @@ def _is_compiled(module: ModuleType) -> bool:
     return isinstance(loader, _COMPILED) or loader in (importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter)
 
 
-def _below_installation(file: str) -> bool:
+def below_installation(file: str) -> bool:
     path = os.path.abspath(file)
     return path.startswith(_ROOTS) or "/site-packages/" in path or "/dist-packages/" in path
 

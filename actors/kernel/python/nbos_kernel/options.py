@@ -51,6 +51,8 @@ class Switches(Provider):
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self._parts: dict[str, Any] = {}
+        # Names of traits, by which code that holds a part in a container sets one; short words mean anything.
+        self._traits: set[str] = set()
         self._start: dict[Key, Any] = {}
         self._extra = _extra(shell)
         self._start_extra = {name: read() for name, (read, _) in self._extra.items()}
@@ -75,6 +77,7 @@ class Switches(Provider):
             if name in self._parts or type(part).__module__ == "__main__" or not hasattr(part, "_trait_values"):
                 continue
             self._parts[name] = part
+            self._traits |= {it for it in part.trait_names() if "_" in it}
             for trait, value in part._trait_values.items() if at_start else ():
                 if trait not in _NOT_OURS and _plain(value):
                     self._start[name, trait] = _copy(value)
@@ -95,7 +98,8 @@ class Switches(Provider):
         extra = [get() for get, _ in self._extra.values()]
         same, self._seen_extra = extra == self._seen_extra, extra
         variables = self._shell.user_ns
-        return same and not scope.reaches(_REACH) and not any(isinstance(variables.get(name), HasTraits) for name in scope.names)
+        reached = scope.reaches(_REACH) or not self._traits.isdisjoint(scope.names)
+        return same and not reached and not any(isinstance(variables.get(name), HasTraits) for name in scope.names)
 
     def read(self) -> Any:
         self._find_parts()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
+from types import FunctionType
 from typing import Any
 
 from nbos_kernel.history import OUTPUT_NAME
@@ -44,6 +45,8 @@ class Plain:
             return False
         if type(value) in ATOMS:
             return True
+        if type(value) is FunctionType:  # what it reads is among the names
+            return value.__globals__ is space and value.__closure__ is None and not value.__dict__ and _plain_defaults(value)
         group = self._session.groups.by_member.get(name)
         return group is not None and group.flat is not None and group.facts.tokens[0] == id(value)
 
@@ -53,3 +56,8 @@ class Plain:
             self.so_far and not gone and bool(self._session.shell.last_execution_succeeded)
             and not any(name in sys.modules for name in names) and all(name in names or OUTPUT_NAME.match(name) for name in rebound)
         )
+
+
+def _plain_defaults(function: FunctionType) -> bool:
+    defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+    return ATOMS.issuperset(map(type, defaults))

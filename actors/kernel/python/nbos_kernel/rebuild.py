@@ -43,8 +43,11 @@ def shell() -> Any:
     return Context.shell
 
 
-def singleton(module: str, attribute: str) -> Any:
-    return original(module, attribute)
+def singleton(module: str, attribute: str, kind: str = "") -> Any:
+    found = original(module, attribute)
+    if kind and type(found).__qualname__ != kind:
+        raise LookupError(f"{module}.{attribute} is no {kind} here")
+    return found
 
 
 def pinned(pin_id: str, name: str, type_name: str, why: str, home: str | None, cell: int | None) -> Any:

@@ -1,7 +1,8 @@
 """A full pass over the session while the kernel is idle.
 
 What a cell changed behind the back of static analysis (through a reference that a library holds, on a thread, in
-C code) is found here and committed as a second delta. The pass is cut into parts of a few milliseconds; it gives way
+C code) is found here and committed as a second delta; in a session in which a full pass takes more than
+`capture.FULL_PASS`, cells leave it to this one. The pass is cut into parts of a few milliseconds; it gives way
 to a request at once, in the middle of a part if need be, and goes on where it was when the kernel is idle again.
 """
 

@@ -23,6 +23,8 @@ _ELSEWHERE = (
     ("warnings", "filters"), ("linecache", "cache"), ("builtins", "__dict__"), ("matplotlib", "rcParams"),
     ("matplotlib", "rcParamsDefault"), ("logging", "root"),
 )
+# What a module holds for a while: another process holds none, or another one.
+_NOT_ONE = frozenset({("fileinput", "_state")})
 
 
 class Singletons:
@@ -38,8 +40,9 @@ class Singletons:
             if value is not None:
                 self._named[id(value)] = (module, attribute)
 
-    def find(self, obj: Any) -> tuple[str, str] | None:
-        """Module and attribute that hold exactly this object, or None."""
+    def find(self, obj: Any) -> tuple[str, ...] | None:
+        """Module and attribute that hold exactly this object, and the name of its class where that tells it from
+        another one that a module may hold there; or None."""
         named = self._named.get(id(obj))
         if named is not None:
             return named
@@ -51,7 +54,7 @@ class Singletons:
             attributes = self._by_module[home] = _instances(home)
         name = attributes.get(id(obj))
         # What the notebook itself put there is no library's.
-        return (home, name) if name is not None and not ORIGINALS.known(home, name) else None
+        return (home, name, type(obj).__qualname__) if name is not None and not ORIGINALS.known(home, name) else None
 
 
 def _instances(module_name: str) -> dict[int, str]:
@@ -61,5 +64,5 @@ def _instances(module_name: str) -> dict[int, str]:
     return {
         id(value): name
         for name, value in list(vars(module).items())
-        if getattr(type(value), "__module__", None) == module_name
+        if getattr(type(value), "__module__", None) == module_name and (module_name, name) not in _NOT_ONE
     }

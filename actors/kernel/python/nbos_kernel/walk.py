@@ -226,7 +226,7 @@ class Walker:
                     self._class(cls, facts)
                 rule = children(cls)
                 if rule is None:
-                    stack.extend(gc.get_referents(obj))
+                    stack += [it for it in gc.get_referents(obj) if type(it) not in ATOMS and it is not cls]
                 else:
                     try:
                         below = list(rule(obj))

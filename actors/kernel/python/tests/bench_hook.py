@@ -1,8 +1,7 @@
-"""What the capture of a cell costs. ``python -m bench_hook [PART_OF_NAME]…`` prints one row a measurement.
+"""What the capture of a cell costs. ``python -m bench_hook [PART_OF_NAME]…`` prints a Markdown table, one row a measurement.
 
 *hook* is the time from the end of the user's code to the delta's last byte, as the kernel reports it (``took_us``), with a
-reader that only takes the bytes away; *total* is the round trip of the
-whole request.
+reader that only takes the bytes away; *sent* is what the last of the cells put on the side channel.
 """
 
 from __future__ import annotations
@@ -34,9 +33,16 @@ class Row:
     repeat: int
 
 
+_SMALL = "\n".join(f"v{i} = {i if i % 2 else [i]}" for i in range(100))
+_LIBRARIES = "import numpy, pandas, torch"
+
 ROWS = (
-    Row("100 small variables, empty cell", ("\n".join(f"v{i} = {i if i % 2 else [i]}" for i in range(100)),), "pass", 60),
-    Row("100 small variables, one append", ("\n".join(f"v{i} = {i if i % 2 else [i]}" for i in range(100)),), "v2.append(1)", 60),
+    Row("100 small variables, empty cell", (_SMALL,), "pass", 60),
+    Row("100 small variables, one append", (_SMALL,), "v2.append(1)", 60),
+    Row("100 small variables, a function called", (_SMALL, "def f(x): return len(x)"), "f(v2)", 60),
+    Row("100 small variables, numpy, pandas and torch imported, empty cell", (_LIBRARIES, _SMALL), "pass", 60),
+    Row("100 small variables, numpy, pandas and torch imported, one append", (_LIBRARIES, _SMALL), "v2.append(1)", 60),
+    Row("100 small variables, numpy, pandas and torch imported, numpy called", (_LIBRARIES, _SMALL), "n = numpy.arange(3)", 60),
     Row("1000 small variables, one append", ("for i in range(1000): globals()[f'v{i}'] = i if i % 2 else [i]",), "v2.append(1)", 30),
     Row("list of 10k strings, untouched", ("L = [str(i) for i in range(10_000)]; x = [1]",), "x.append(1)", 30),
     Row("list of 10k strings, one append", ("L = [str(i) for i in range(10_000)]",), "L.append('x')", 20),
@@ -90,15 +96,13 @@ class Reader(threading.Thread):
             return self.deltas.pop(msg_id)
 
 
-def execute(child: Child, reader: Reader, code: str) -> tuple[float, int]:
-    """Seconds of the round trip, and microseconds of the hook."""
-    start = time.perf_counter()
+def execute(child: Child, reader: Reader, code: str) -> int:
+    """Microseconds of the hook."""
     msg_id = child.client.execute(code, allow_stdin=False)
     while (reply := child.client.get_shell_msg(timeout=DEADLINE))["parent_header"].get("msg_id") != msg_id:
         pass
-    total = time.perf_counter() - start
     assert reply["content"]["status"] == "ok", reply["content"]
-    return total, int(reader.delta(msg_id)["took_us"])
+    return int(reader.delta(msg_id)["took_us"])
 
 
 def measure(row: Row, idle: float) -> str:
@@ -110,19 +114,16 @@ def measure(row: Row, idle: float) -> str:
         for cell in row.setup:
             execute(child, reader, cell)
         execute(child, reader, "pass")
-        hooks, totals, sent, chunks = [], [], 0, 0
+        hooks, sent, chunks = [], 0, 0
         for _ in range(row.repeat):
             time.sleep(idle)
             bytes_before, chunks_before = reader.bytes, reader.chunks
-            total, hook = execute(child, reader, row.cell)
-            hooks.append(hook)
-            totals.append(total)
+            hooks.append(execute(child, reader, row.cell))
             sent, chunks = reader.bytes - bytes_before, reader.chunks - chunks_before
         hooks.sort()
-        totals.sort()
         at: Callable[[list[Any], float], Any] = lambda values, q: values[min(len(values) - 1, int(len(values) * q))]
-        return (f"{row.name:38} hook p50 {at(hooks, .5) / 1e3:9.2f} ms  p90 {at(hooks, .9) / 1e3:9.2f} ms  total p50 {at(totals, .5) * 1e3:9.2f} ms"
-                f"  sent {sent:>12,} B in {chunks} chunks")
+        amount = f"{sent:,} B" + (f" in {chunks} chunk{'s' if chunks > 1 else ''}" if chunks else "")
+        return f"| {row.name} | {at(hooks, .5) / 1e3:.2f} | {at(hooks, .9) / 1e3:.2f} | {amount} |"
     finally:
         child.end()
 
@@ -132,6 +133,7 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", help="parts of the names of rows")
     parser.add_argument("--idle", type=float, default=0.0, help="seconds between two cells: from 0.05 on a pass while idle comes between them")
     args = parser.parse_args()
+    print("| row | hook p50 ms | p90 | sent |\n|---|---:|---:|---|", flush=True)
     for row in ROWS:
         if not args.rows or any(part in row.name for part in args.rows):
             print(measure(row, args.idle), flush=True)

@@ -302,6 +302,14 @@ def test_a_missing_socket_is_one_sentence() -> None:
 
 def wait_until_gone(child: Child) -> None:
     end = time.monotonic() + DEADLINE
-    while Path(f"/proc/{child.pid}/cmdline").exists() and Path(f"/proc/{child.pid}/cmdline").read_bytes():
+    while is_there(child.pid):
         assert time.monotonic() < end, "the process is still there"
         time.sleep(0.01)
+
+
+def is_there(pid: int) -> bool:
+    """Neither gone nor waiting to be collected; it may go at any moment, also between open and read."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except (FileNotFoundError, ProcessLookupError):
+        return False
