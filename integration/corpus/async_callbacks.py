@@ -106,6 +106,7 @@ ac_model.value = 9
 assert ac_changes[-1] == (6, 9)
 
 # %% case: ac_traitlets_observer_method_and_unobserve
+import traitlets
 class AcView(traitlets.HasTraits):
     seen = traitlets.List()
     def on_value(self, change): self.seen = self.seen + [change['new']]
@@ -120,6 +121,7 @@ ac_src.value = 4
 assert ac_view.seen == [3] and ac_src.value == 4
 
 # %% case: ac_traitlets_decorated
+import traitlets
 class AcDeco(traitlets.HasTraits):
     x = traitlets.Float(1.0)
     y = traitlets.Float()
@@ -140,6 +142,7 @@ ac_deco.x = -1
 assert ac_deco.x == 0.0 and ac_deco.y == 0.0
 
 # %% case: ac_traitlets_link
+import traitlets
 ac_a, ac_b = AcModel(), AcModel()
 ac_link = traitlets.link((ac_a, 'value'), (ac_b, 'value'))
 # %%

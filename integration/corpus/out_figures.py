@@ -130,7 +130,7 @@ except T.TraitError:
     pass
 else:
     raise AssertionError
-# %% case: fig_traitlets_on_the_shell [alone]
+# %% case: fig_traitlets_on_the_shell [alone] [open]
 fig_shell_changes = []
 def fig_watch(ch): fig_shell_changes.append((ch.name, ch.new))
 get_ipython().observe(fig_watch, names=["autocall", "cache_size"])

@@ -59,7 +59,7 @@ val_shared = val_tup[(3, "3")]; val_dict["shared"] = val_shared
 assert len(val_dict) == 100_001 and list(val_dict)[-2:] == ["key5", "shared"] and list(val_dict)[5] == "key6"
 assert val_dict["key77"] == 78 and sum(v for v in val_dict.values() if type(v) is int) == 99_999 * 50_000 - 5 + 1
 val_shared.append(4); assert val_tup[(3, "3")] == [3, 4] and val_dict["shared"] is val_shared
-# %% case: val_set_iteration_order
+# %% case: val_set_iteration_order [open]
 val_words = "the quick brown fox jumps over the lazy dog and runs away from every hungry wolf".split()
 val_vocab = set(val_words); val_vocab.discard("the"); val_vocab |= {"extra%d" % i for i in range(20)}
 for val_i in range(0, 20, 2): val_vocab.remove("extra%d" % val_i)

@@ -1,7 +1,7 @@
 //! The corpus on real clusters: after every kind of move a notebook finds what a plain kernel would have kept.
 //!
 //! `NBOS_CORPUS=THEME/NAME` picks cases, `NBOS_CORPUS_ALL=1` takes those too that the short run leaves out, `NBOS_SEED` sets the
-//! hash seed. `just corpus` runs everything.
+//! hash seed, `NBOS_CORPUS_AUDIT=1` compares every change in a scratch process. `just corpus` runs everything.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,6 +26,18 @@ enum Way {
 struct Failure {
     case: String,
     what: String,
+    /// It is known.
+    open: bool,
+}
+
+impl Failure {
+    fn of(case: &Case, what: String) -> Self {
+        Self {
+            case: case.id(),
+            what,
+            open: case.is(Mark::Open),
+        }
+    }
 }
 
 #[tokio::test]
@@ -49,8 +61,9 @@ async fn run(way: Way) {
         return;
     };
     let hash_seed = Seed::announced().between(1, 1_000_000);
+    let audit = std::env::var_os("NBOS_CORPUS_AUDIT").is_some();
     let shape = Shape {
-        extra: format!("[kernel]\naudit = true\nenv = {{ PYTHONHASHSEED = \"{hash_seed}\" }}\n"),
+        extra: format!("[kernel]\naudit = {audit}\nenv = {{ PYTHONHASHSEED = \"{hash_seed}\" }}\n"),
         interpreter: Some(python.clone()),
         ..Shape::default()
     };
@@ -73,8 +86,10 @@ async fn run(way: Way) {
         failures.extend(found);
         kernel.delete().await;
     }
+    let (open, failures): (Vec<Failure>, Vec<Failure>) = failures.into_iter().partition(|failure| failure.open);
+    println!("{} known not to hold", open.len());
     let names: Vec<&str> = failures.iter().map(|failure| failure.case.as_str()).collect();
-    println!("{way:?}: {} of {ran} cases hold", ran - names.len());
+    println!("{way:?}: {} of {ran} cases hold", ran - names.len() - open.len());
     assert!(
         failures.is_empty(),
         "{} of {ran} cases fail in {way:?}: {names:?}",
@@ -119,7 +134,7 @@ async fn in_one_kernel(cluster: &Cluster, kernel: &Kernel, way: Way, cases: &[Ca
     let mut sound = Vec::new();
     for case in cases {
         match cells(kernel, &mut notebook, way, case).await {
-            Err(what) => failures.push(Failure { case: case.id(), what }),
+            Err(what) => failures.push(Failure::of(case, what)),
             Ok(()) if way == Way::Crash => sound.push(case),
             Ok(()) => {
                 if way == Way::Standby {
@@ -184,7 +199,7 @@ async fn check(notebook: &mut Notebook, case: &Case) -> Option<Failure> {
         return None;
     }
     let what = format!("{}: {}\n{}", error.ename, error.evalue, error.traceback.join("\n"));
-    Some(Failure { case: case.id(), what })
+    Some(Failure::of(case, what))
 }
 
 /// An interpreter with the libraries that the corpus uses.

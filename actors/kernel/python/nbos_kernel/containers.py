@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import ctypes
 import gc
 import sys
 import types
@@ -75,20 +76,32 @@ def reduce_memory(pickler: StatePickler, memory: memoryview) -> Any:
     if memory.c_contiguous and memory.ndim <= 1 and (
         type(owner) in (bytes, bytearray, array.array) or numpy is not None and type(owner) is numpy.ndarray and owner.flags.c_contiguous
     ):
-        if numpy is None:
-            offset = 0 if memory.nbytes == memoryview(owner).nbytes else None
-        else:
-            offset = _address(numpy, memory) - _address(numpy, owner) if memory.nbytes else 0
-        if offset is not None:
-            return memory_in, (owner, offset, memory.nbytes, memory.format, bool(memory.readonly))
+        offset = _address(memory) - _address(owner) if memory.nbytes else 0
+        return memory_in, (owner, offset, memory.nbytes, memory.format, bool(memory.readonly))
     if numpy is None:
-        return memoryview, (memory.tobytes(),)
+        return pickler.pin(memory, "it views memory in a way that only numpy can describe")
     found = numpy.asarray(memory)
     return memory_of, (found, bool(memory.readonly), memory.format)
 
 
-def _address(numpy: Any, owner: Any) -> int:
-    return int(numpy.frombuffer(memoryview(owner).cast("B"), "u1").__array_interface__["data"][0])
+class _Buffer(ctypes.Structure):
+    """``Py_buffer`` of the C API, which tells where memory lies."""
+
+    _fields_ = (
+        ("buf", ctypes.c_void_p), ("obj", ctypes.c_void_p), ("len", ctypes.c_ssize_t), ("itemsize", ctypes.c_ssize_t),
+        ("readonly", ctypes.c_int), ("ndim", ctypes.c_int), ("format", ctypes.c_void_p), ("shape", ctypes.c_void_p),
+        ("strides", ctypes.c_void_p), ("suboffsets", ctypes.c_void_p), ("internal", ctypes.c_void_p),
+    )
+
+
+def _address(owner: Any) -> int:
+    """Of the first byte of a contiguous buffer."""
+    found = _Buffer()
+    ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(owner), ctypes.byref(found), 0)
+    try:
+        return int(found.buf or 0)
+    finally:
+        ctypes.pythonapi.PyBuffer_Release(ctypes.byref(found))
 
 
 @walks(memoryview)

@@ -50,7 +50,9 @@ def needs_torch(case: Case) -> bool:
 
 
 @pytest.mark.parametrize("case,way", CASES, ids=IDS)
-def test_case(case: Case, way: str, outcome: Outcome) -> None:
+def test_case(case: Case, way: str, outcome: Outcome, request: pytest.FixtureRequest) -> None:
+    if "open" in case.marks and way != "control":
+        request.applymarker(pytest.mark.xfail(reason="known not to hold yet", strict=False))
     if not HAS_TORCH and needs_torch(case):
         pytest.skip("torch is not installed")
     problem = outcome(case, way)
