@@ -10,7 +10,10 @@ use nbos::client::{Execute, StartOptions};
 use nbos_integration::{Case, Cluster, Kernel, LONG, Mark, Notebook, Seed, Shape, corpus, holds};
 
 /// The short run takes one case in so many, another one in each way.
-const SHORT_RUN: usize = 16;
+const SHORT_RUN: usize = 40;
+
+/// A crash costs several seconds until the killed node is back.
+const SHORT_CRASHES: usize = 120;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -112,11 +115,12 @@ fn cases_for(python: &Path) -> Vec<Case> {
 /// Cases that share a kernel.
 fn batches(way: Way, cases: &[Case]) -> Vec<Vec<Case>> {
     let everything = std::env::var_os("NBOS_CORPUS_ALL").is_some() || std::env::var_os("NBOS_CORPUS").is_some();
+    let step = if way == Way::Crash { SHORT_CRASHES } else { SHORT_RUN };
     let mut batches: Vec<Vec<Case>> = Vec::new();
     let chosen = cases
         .iter()
         .enumerate()
-        .filter(|(number, _)| everything || number % SHORT_RUN == way as usize)
+        .filter(|(number, _)| everything || number % step == way as usize)
         .filter(|(_, case)| way != Way::Crash || !case.is(Mark::Local));
     for (_, case) in chosen {
         let shared = |batch: &&mut Vec<Case>| batch[0].theme == case.theme && !batch[0].is(Mark::Alone);
