@@ -92,6 +92,7 @@ async fn run(way: Way) {
     let (open, failures): (Vec<Failure>, Vec<Failure>) = failures.into_iter().partition(|failure| failure.open);
     println!("{} known not to hold", open.len());
     let names: Vec<&str> = failures.iter().map(|failure| failure.case.as_str()).collect();
+    assert!(ran > 0, "no case of the corpus is chosen; look at NBOS_CORPUS");
     println!("{way:?}: {} of {ran} cases hold", ran - names.len() - open.len());
     assert!(
         failures.is_empty(),

@@ -80,18 +80,8 @@ pub(super) fn find_or_make(
 
     let list = dir.join("requirements.txt");
     fs::write(&list, requirements.text()).map_err(io_error)?;
-    let mut pip = Command::new(&python);
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--no-input",
-        "--disable-pip-version-check",
-        "--progress-bar",
-        "off",
-        "-r",
-    ])
-    .arg(&list);
+    let mut pip = pip_install(&python);
+    pip.arg("-r").arg(&list);
     follow(pip, &dir, deadline, &mut |line| {
         if let Some(name) = line.trim_start().strip_prefix("Collecting ") {
             let end = name.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
@@ -116,21 +106,19 @@ pub(super) fn install_into(
         dir,
         direct_requirements: packages.len(),
     });
-    let mut pip = Command::new(interpreter);
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--no-input",
-        "--disable-pip-version-check",
-        "--quiet",
-    ])
-    .args(["--no-deps", "--target"])
-    .arg(dir)
-    .args(packages);
+    let mut pip = pip_install(interpreter);
+    pip.args(["--no-deps", "--target"]).arg(dir).args(packages);
     follow(pip, dir, Instant::now() + INSTALL_WITHIN, &mut |_| {})?;
     report(Progress::Done);
     Ok(())
+}
+
+/// pip without questions, and with one line for each thing it does.
+fn pip_install(interpreter: &Path) -> Command {
+    let mut pip = Command::new(interpreter);
+    pip.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check"])
+        .args(["--progress-bar", "off"]);
+    pip
 }
 
 /// Complete, and its interpreter still runs: the one it was made from may have been removed since.

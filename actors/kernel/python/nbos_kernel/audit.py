@@ -29,6 +29,8 @@ from nbos_kernel.streams import Body
 # A scratch imports what the notebook imports: the largest libraries take some ten seconds on a busy machine.
 ANSWER_WITHIN = 60.0
 WALK_WITHIN = 20.0
+# A killed process is collected at once unless the disk holds it up.
+END_WITHIN = 5.0
 # Pinning one variable can show that another differs, which shared something with it.
 ROUNDS = 3
 
@@ -196,7 +198,8 @@ class Audit:
         self._socket.close()
         self._socket = None
         self._process.kill()
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(END_WITHIN)
         _warn(f"NB0905: the audit of this session ended: {why}")
 
 
