@@ -155,6 +155,7 @@ ac_a.value = 11
 assert ac_b.value == 11
 
 # %% case: ac_traitlets_configurable_with_shell
+import traitlets
 from traitlets.config import Configurable
 class AcConf(Configurable):
     level = traitlets.Int(1).tag(config=True)

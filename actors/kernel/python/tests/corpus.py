@@ -11,8 +11,7 @@ cases are pytest cases in ``test_corpus.py``, for example ``pytest -k 'aliases-c
 
 The ways: *standby* follows cell by cell and is asked at the end, after the full pass that comes before
 a planned move; *rebuild* is a fresh process made from the manifest after the executor is gone, without a last word
-from it (a crash); *ping-pong* changes the executor after every cell, in the same manner; *control* is one process
-that hands over to nobody.
+from it (a crash); *ping-pong* changes the executor after every cell, in the same manner; *control* is a plain ipykernel.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from replica import Child, Manifest, Result
+from stock import StockKernel
 
 CORPUS = Path(__file__).resolve().parents[4] / "integration" / "corpus"
 WAYS = ("control", "standby", "rebuild", "ping-pong")
@@ -145,7 +145,7 @@ class _Pinned(Exception):
     """The right refusal of a cell that touches something pinned: the rest of the case does not apply."""
 
 
-def _cell(child: Child, case: Case, cell: Cell) -> Result:
+def _cell(child: Child | StockKernel, case: Case, cell: Cell) -> Result:
     result = child.execute(cell.code)
     text = "\n".join([cell.code, f"{result.ename}: {result.evalue}", result.stderr, *_traceback(result)])
     if result.ename == "PinnedError" and cell.raises != "PinnedError":
@@ -159,7 +159,7 @@ def _cell(child: Child, case: Case, cell: Cell) -> Result:
     return result
 
 
-def _check(child: Child, case: Case) -> None:
+def _check(child: Child | StockKernel, case: Case) -> None:
     """An ordinary cell, as a user's next one."""
     result = child.execute(case.check)
     if result.ename == "PinnedError" and "pinned" in case.marks:
@@ -195,14 +195,18 @@ class _Problems:
 
 def _control(cases: list[Case]) -> dict[str, str | None]:
     problems = _Problems(cases)
-    with _hosts(1) as (only,):
-        for case in cases:
-            for number, cell in enumerate(case.cells, 1):
-                with problems.of(case, number):
-                    _cell(only, case, cell)
-        for case in cases:
-            with problems.of(case):
-                _check(only, case)
+    with tempfile.TemporaryDirectory(prefix="nbk", ignore_cleanup_errors=True) as home:
+        kernel = StockKernel(home, CELL_DEADLINE)
+        try:
+            for case in cases:
+                for number, cell in enumerate(case.cells, 1):
+                    with problems.of(case, number):
+                        _cell(kernel, case, cell)
+            for case in cases:
+                with problems.of(case):
+                    _check(kernel, case)
+        finally:
+            kernel.end()
     return problems.by_case
 
 

@@ -150,6 +150,24 @@ class Result:
     chunks: list[str] = field(default_factory=list)  # sent with them
 
 
+def outcome(client: BlockingKernelClient, reply: dict[str, Any], deadline: float) -> Result:
+    """What a cell showed and answered; `reply` is its execute_reply."""
+    text, stderr = [], []
+    while True:
+        message = client.get_iopub_msg(timeout=deadline)
+        if message["parent_header"].get("msg_id") != reply["parent_header"]["msg_id"]:
+            continue
+        content, kind = message["content"], message["msg_type"]
+        if kind == "status" and content["execution_state"] == "idle":
+            break
+        if kind == "stream":
+            (text if content["name"] == "stdout" else stderr).append(content["text"])
+        elif kind in ("execute_result", "display_data"):
+            text.append(content["data"].get("text/plain", ""))
+    content = reply["content"]
+    return Result(content["status"], content.get("ename"), content.get("evalue", ""), "".join(text), "".join(stderr), content)
+
+
 class Child:
     """One kernel process."""
 
@@ -179,7 +197,7 @@ class Child:
         else:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "nbos_kernel", "-f", self.connection_file, "--side", side, *order["arguments"]],
-                env={**_environment(), "IPYTHONDIR": order["ipython"]}, cwd=order["cwd"],
+                env={**environment(), "IPYTHONDIR": order["ipython"]}, cwd=order["cwd"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.log_path, "wb"))
             self.pid = self.process.pid
         listener.settimeout(self.deadline)
@@ -261,20 +279,7 @@ class Child:
         if delta and own is None:
             assert self.pending(), "the delta comes before the reply"
             own = self.frame()
-        text, stderr = [], []
-        while True:
-            message = client.get_iopub_msg(timeout=self.deadline)
-            if message["parent_header"].get("msg_id") != msg_id:
-                continue
-            content, kind = message["content"], message["msg_type"]
-            if kind == "status" and content["execution_state"] == "idle":
-                break
-            if kind == "stream":
-                (text if content["name"] == "stdout" else stderr).append(content["text"])
-            elif kind in ("execute_result", "display_data"):
-                text.append(content["data"].get("text/plain", ""))
-        content = reply["content"]
-        result = Result(content["status"], content.get("ename"), content.get("evalue", ""), "".join(text), "".join(stderr), content)
+        result = outcome(client, reply, self.deadline)
         if own is not None:
             assert own[0]["t"] == "delta" and own[0]["kind"] == "cell" and own[0]["msg_id"] == msg_id
             result.delta, result.body = own
@@ -320,7 +325,7 @@ class _Forks:
     def _start(cls, order: dict[str, Any]) -> int:
         if cls.server is None:
             cls.server = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("forkserver.py"))], env=_environment(), text=True,
+                [sys.executable, str(Path(__file__).with_name("forkserver.py"))], env=environment(), text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             assert cls.server.stdout is not None and cls.server.stdout.readline() == "ready\n"
         assert cls.server.stdin is not None and cls.server.stdout is not None
@@ -329,11 +334,12 @@ class _Forks:
         return int(cls.server.stdout.readline())
 
 
-def _environment() -> dict[str, str]:
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE), "PYTHONHASHSEED": os.environ.get("NBOS_TEST_HASHSEED", "0"),
+def environment() -> dict[str, str]:
+    """What test kernels see."""
+    values = {**os.environ, "PYTHONPATH": str(PACKAGE), "PYTHONHASHSEED": os.environ.get("NBOS_TEST_HASHSEED", "0"),
                    "MPLCONFIGDIR": os.path.join(tempfile.gettempdir(), "nbk-mpl"), "OMP_NUM_THREADS": "1"}
-    environment.pop("PYTEST_CURRENT_TEST", None)
-    return environment
+    values.pop("PYTEST_CURRENT_TEST", None)
+    return values
 
 
 def _free_ports(count: int) -> list[int]:
