@@ -35,6 +35,14 @@ faults:
 python:
     .ci/python
 
+# cold copies of large state in an S3-compatible store, moto's of the package registry; its client takes minutes to build
+cold-copies:
+    test -x target/s3-server/bin/moto_server || (python3 -m venv target/s3-server && target/s3-server/bin/pip install -q 'moto[server]==5.2.5')
+    cargo build -p nbos --features s3
+    NBOS_S3_SERVER=$PWD/target/s3-server/bin/moto_server AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any \
+        cargo nextest run -p nbos-objects -p nbos-integration --features nbos-objects/s3,nbos-integration/s3 \
+        -E 'binary(t40_cold) | binary(t19_cold_copies)'
+
 # measures the main job beside jupyter_server, in a release build; writes docs/results/main-job.md
 bench:
     cargo build --release -p nbos

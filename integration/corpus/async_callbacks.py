@@ -110,7 +110,9 @@ import traitlets
 class AcView(traitlets.HasTraits):
     seen = traitlets.List()
     def on_value(self, change): self.seen = self.seen + [change['new']]
-ac_view, ac_src = AcView(), AcModel()
+class AcSource(traitlets.HasTraits):
+    value = traitlets.Int(0)
+ac_view, ac_src = AcView(), AcSource()
 ac_src.observe(ac_view.on_value, 'value')
 # %%
 ac_src.value = 3
@@ -143,7 +145,9 @@ assert ac_deco.x == 0.0 and ac_deco.y == 0.0
 
 # %% case: ac_traitlets_link
 import traitlets
-ac_a, ac_b = AcModel(), AcModel()
+class AcLinked(traitlets.HasTraits):
+    value = traitlets.Int(0)
+ac_a, ac_b = AcLinked(), AcLinked()
 ac_link = traitlets.link((ac_a, 'value'), (ac_b, 'value'))
 # %%
 ac_a.value = 7

@@ -45,7 +45,7 @@ assert pd.get_option("display.max_rows") == 4 and "<1.3>" in repr(opt_df) and ".
 assert pd.options.mode.string_storage == "python" and pd.options.display.width == 33
 pd.reset_option("display.width"); assert pd.options.display.width == 80
 pd.reset_option("display.float_format"); assert "1.3" in repr(opt_df) and "<" not in repr(opt_df)
-# %% case: opt_pandas_context_left_open [alone] [pinned]
+# %% case: opt_pandas_context_left_open [alone]
 import pandas as pd
 opt_pdctx = pd.option_context("display.max_colwidth", 9); opt_pdctx.__enter__()
 # %%

@@ -80,3 +80,20 @@ time.sleep = patch_sleep; del patch_sleep
 # %% check
 import random, time
 assert patch_r == random.random() == 0.25 and time.sleep.__module__ == "time"
+# %% case: pat_class_patched_in_a_cell_that_fails [alone]
+import fractions as pcf_f
+# %% raises ValueError
+pcf_f.Fraction.percent = lambda self: f"{float(self):.0%}"
+raise ValueError("after the patch")
+# %% check
+import fractions
+assert fractions.Fraction(1, 4).percent() == "25%"
+# %% case: pat_builtin_function_put_back_while_its_stand_in_lives [alone]
+import time
+# %%
+def pbf_time(): return 1000.0
+pbf_real = time.time; time.time = pbf_time
+# %%
+time.time = pbf_real
+# %% check
+assert time.time is pbf_real and pbf_real is not pbf_time and pbf_time() == 1000.0 and time.time() > 1e9

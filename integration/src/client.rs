@@ -91,6 +91,14 @@ impl Kernel {
         self.executor().await
     }
 
+    /// SIGINT to what runs in it.
+    pub async fn interrupt(&self) {
+        self.client
+            .interrupt(&self.id)
+            .await
+            .unwrap_or_else(|error| panic!("kernel {} takes no interrupt: {error}", self.id));
+    }
+
     pub async fn delete(&self) {
         self.client
             .delete_kernel(&self.id)

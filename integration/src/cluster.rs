@@ -11,10 +11,12 @@ use nbos::client::{Client, StartOptions};
 use nbos::connection::Connection;
 use nbos::state_dir::StateDir;
 use nix::sys::signal::Signal;
+use nix::sys::statvfs::statvfs;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use crate::client::Kernel;
+use crate::disk::{resize, with_small_disks};
 use crate::fault::Node;
 use crate::oracle::whole;
 use crate::process::{MARK, Process, kill_9, marked, signal};
@@ -25,6 +27,9 @@ const READY_WITHIN: Duration = Duration::from_secs(300);
 
 /// `nbos up` kills what has not ended 10 s after it was asked to.
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
+
+/// Name of the directory for everybody's temporary files, short because sockets are in it.
+const TMP: &str = "tmp";
 
 /// Lines of each log that a failed scenario shows.
 const TAIL: usize = 40;
@@ -39,6 +44,8 @@ pub struct Shape {
     pub gpus: u32,
     /// More tables of `cluster.toml`.
     pub extra: String,
+    /// Nodes whose directory is on a disk of its own, of so many MiB, which starts empty at every [`Cluster::up`].
+    pub small_disks: Vec<(String, u64)>,
     /// Python of the kernels; without one a private environment with the kernel's own packages alone.
     pub interpreter: Option<PathBuf>,
 }
@@ -49,6 +56,7 @@ impl Default for Shape {
             nodes: 3,
             gpus: 4,
             extra: String::new(),
+            small_disks: Vec::new(),
             interpreter: None,
         }
     }
@@ -68,6 +76,7 @@ pub struct Cluster {
     dir: TempDir,
     mark: String,
     names: Vec<String>,
+    small_disks: Vec<(String, u64)>,
     up: Option<Child>,
 }
 
@@ -90,6 +99,7 @@ impl Cluster {
             .tempdir()
             .expect("a temporary directory");
         let names: Vec<String> = (1..=shape.nodes).map(|number| format!("h{number}")).collect();
+        fs::create_dir(dir.path().join(TMP)).expect("a directory for temporary files");
         fs::write(dir.path().join("cluster.toml"), configuration(&names, shape)).expect("cluster.toml is written");
         let mark = dir
             .path()
@@ -101,6 +111,7 @@ impl Cluster {
             dir,
             mark,
             names,
+            small_disks: shape.small_disks.clone(),
             up: None,
         }
     }
@@ -113,8 +124,14 @@ impl Cluster {
             .append(true)
             .open(self.path("up.log"))
             .expect("up.log is opened");
-        let mut child = self.command(&["up", "--config"]);
-        child
+        let mut child = if self.small_disks.is_empty() {
+            Command::new(program())
+        } else {
+            let mut command = with_small_disks(self.small_disks.iter().map(|(node, mib)| (self.node_dir(node), *mib)));
+            command.arg(program());
+            command
+        };
+        self.furnish(&mut child, &["up", "--config"])
             .arg(self.path("cluster.toml"))
             .arg("--state-dir")
             .arg(self.state_dir());
@@ -255,18 +272,59 @@ impl Cluster {
         self.dir.path().join(name)
     }
 
+    /// Directories of nodes' sockets.
+    pub fn socket_dirs(&self) -> Vec<String> {
+        let temporary = fs::read_dir(self.path(TMP)).into_iter().flatten().flatten();
+        let names = temporary.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with("nbos-")).collect()
+    }
+
+    /// A node's directory, on its small disk where it has one.
+    pub fn node_dir(&self, name: &str) -> PathBuf {
+        let dir = self.state_dir().join("nodes").join(name);
+        let small = self.small_disks.iter().any(|(node, _)| node == name);
+        match &self.up {
+            // Nobody else sees that disk.
+            Some(up) if small => {
+                Path::new(&format!("/proc/{}/root", up.id())).join(dir.strip_prefix("/").expect("an absolute path"))
+            }
+            _ => dir,
+        }
+    }
+
+    /// Gives the small disk of a node as much more room than is taken.
+    pub fn leave_room(&self, name: &str, mib: u64) {
+        let up = self.up.as_ref().expect("it runs");
+        let disk = statvfs(&self.node_dir(name)).expect("a disk");
+        let taken = (disk.blocks() - disk.blocks_free()) * disk.fragment_size();
+        let dir = self.state_dir().join("nodes").join(name);
+        resize(up.id(), &dir, taken.div_ceil(1 << 20) + mib);
+    }
+
+    /// What is left on the disk of a node.
+    pub fn room_mib(&self, name: &str) -> u64 {
+        let disk = statvfs(&self.node_dir(name)).expect("a disk");
+        (disk.blocks_available() * disk.fragment_size()) >> 20
+    }
+
     /// A node's whole log.
     pub fn log(&self, name: &str) -> String {
-        fs::read_to_string(self.state_dir().join("nodes").join(name).join("node.log")).unwrap_or_default()
+        fs::read_to_string(self.node_dir(name).join("node.log")).unwrap_or_default()
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
+        self.furnish(&mut command, arguments);
+        command
+    }
+
+    /// What every command of this cluster has.
+    fn furnish<'a>(&self, command: &'a mut Command, arguments: &[&str]) -> &'a mut Command {
         command
             .args(arguments)
             .env(MARK, &self.mark)
-            .current_dir(self.dir.path());
-        command
+            .env("TMPDIR", self.path(TMP))
+            .current_dir(self.dir.path())
     }
 
     fn show(&self) {
@@ -352,10 +410,13 @@ fn configuration(names: &[String], shape: &Shape) -> String {
         None => "packages = []".to_owned(),
     };
     let mut text = format!("{}\n[python]\n{python}\n", shape.extra);
-    for name in names {
+    // An even number may not vote.
+    let voters = names.len() - 1 + names.len() % 2;
+    for (number, name) in names.iter().enumerate() {
+        let control = if number < voters { "\"control\", " } else { "" };
         let (mesh, gateway) = (ports.next().unwrap_or_default(), ports.next().unwrap_or_default());
         text.push_str(&format!(
-            "\n[[node]]\nname = \"{name}\"\nroles = [\"control\", \"host\", \"gateway\"]\nmesh = \"127.0.0.1:{mesh}\"\n\
+            "\n[[node]]\nname = \"{name}\"\nroles = [{control}\"host\", \"gateway\"]\nmesh = \"127.0.0.1:{mesh}\"\n\
              gateway = \"127.0.0.1:{gateway}\"\ngpus = {{ simulated = {} }}\n",
             shape.gpus
         ));

@@ -1,6 +1,7 @@
 //! Processes, as /proc shows them.
 
 use std::fs;
+use std::path::PathBuf;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -51,6 +52,22 @@ pub fn memory_kib(pid: u32) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok())
         .unwrap_or_default()
+}
+
+/// TCP ports of IPv4 that a process listens on.
+pub fn listening_ports(pid: u32) -> Vec<u16> {
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let open: Vec<_> = open.filter_map(|file| fs::read_link(file.path()).ok()).collect();
+    let table = fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap_or_default();
+    let port = |line: &str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
+        let socket = PathBuf::from(format!("socket:[{inode}]"));
+        // 0A is LISTEN.
+        (*state == "0A" && open.contains(&socket)).then_some(())?;
+        u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok()
+    };
+    table.lines().skip(1).filter_map(port).collect()
 }
 
 /// `kill -9`; a process that has just ended is fine.

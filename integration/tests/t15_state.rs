@@ -117,3 +117,24 @@ async fn large_state_survives_too() {
     cells.ok("big[5] ^= 0xff").await;
     assert_eq!(cells.value("hashlib.sha256(big).hexdigest()").await, digest);
 }
+
+#[tokio::test]
+async fn what_a_cell_did_before_its_error_stays() {
+    let cluster = Cluster::start().await;
+    let kernel = cluster.kernel().await;
+    let mut cells = kernel.open(Framing::V1).await;
+    cells.ok("items = [1]; alias = items; old = 'old'; gone = 1").await;
+    let error = cells
+        .fails("items.append(2)\nold = 'new'; del gone\ndef late(): return items\nbig = bytearray(b'b') * 3_000_000\n1 / 0\nnever = 3")
+        .await;
+    assert_eq!(error.ename, "ZeroDivisionError");
+    kernel.settled().await;
+    let before = kernel.executor().await;
+    assert_ne!(kernel.handover(None).await, before);
+    assert_eq!(
+        cells
+            .value("[items, alias is items, old, late() is items, len(big), 'gone' in dir(), 'never' in dir()]")
+            .await,
+        json!([[1, 2], true, "new", true, 3_000_000, false, false])
+    );
+}

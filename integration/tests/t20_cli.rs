@@ -144,6 +144,7 @@ async fn sigterm_ends_everything_and_the_next_up_goes_on() {
     assert_eq!(cluster.stop().await, Some(0));
     cluster.all_gone().await;
     assert!(!cluster.state_dir().join("connection.json").exists());
+    assert_eq!(cluster.socket_dirs(), [""; 0]);
     cluster.up().await;
     assert_eq!(kernel.notebook(cluster.client()).value("x").await, "kept");
 }

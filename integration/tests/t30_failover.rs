@@ -103,6 +103,7 @@ async fn losing_a_standby_or_a_gateway_is_not_noticed() {
     let mut notebook = kernel.notebook(cluster.client_first_at(standby.name()));
     let cell = Execute::new("import time; time.sleep(1); log.append(1); print('done')");
     let running = tokio::spawn(async move { (notebook.run(&cell).await, notebook) });
+    let sockets = cluster.socket_dirs();
     let old = standby.kill_9();
     let (outcome, mut notebook) = running.await.expect("the cell ends");
     assert_eq!(
@@ -122,6 +123,9 @@ async fn losing_a_standby_or_a_gateway_is_not_noticed() {
         json!([1]),
         "the restarted replica has it too"
     );
+    let left = cluster.socket_dirs();
+    let kept = left.iter().filter(|dir| sockets.contains(dir)).count();
+    assert_eq!((left.len(), kept), (3, 2), "before {sockets:?}, now {left:?}");
 }
 
 #[tokio::test]

@@ -25,8 +25,10 @@ async fn every_acknowledged_cell_is_back_after_everything_was_killed() {
         ledger.record(number, &cells.run(&Execute::new(Ledger::cell(number))).await);
     }
     // Nothing waits between the last reply and the kill.
+    assert_eq!(cluster.socket_dirs().len(), 3, "one a node");
     cluster.kill_9_everything().await;
     assert_eq!(ledger.acknowledged() as u64, last);
+    assert_eq!(cluster.socket_dirs(), [""; 0], "their guards removed them");
 
     cluster.up().await;
     let mut notebook = first.notebook(cluster.client());

@@ -12,6 +12,7 @@ pub mod program;
 pub mod python;
 pub mod secrets;
 mod show;
+mod socket_dir;
 pub mod state_dir;
 pub mod stop;
 pub mod up;

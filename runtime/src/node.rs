@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use crate::config::{ClusterConfig, NodeTable, Role};
 use crate::python::PythonEnv;
 use crate::secrets::Secrets;
+use crate::socket_dir;
 use crate::stop::Stop;
 
 /// Where a node's things are, and the wish to end that it obeys.
@@ -39,11 +40,14 @@ pub async fn run(config: Arc<ClusterConfig>, name: &str, paths: NodePaths, secre
     let table = config.node(name).with_context(|| format!("no node is called {name}"))?;
     let tree = Tree::new(name);
     let root = Supervisor::start(&tree, None, "", Options::one_for_one()).await?;
-    let guard = Guard::start(&crate::program::program()?).context("the guard process cannot be started")?;
+    let sockets = socket_dir::make(&paths.dir).context("no directory for sockets can be made")?;
+    let guard =
+        Guard::start(&crate::program::program()?, sockets.path()).context("the guard process cannot be started")?;
     let boot = Boot {
         config: &config,
         table,
         paths: &paths,
+        sockets: sockets.path(),
         secrets: &secrets,
         tree: &tree,
         root: &root,
@@ -67,6 +71,7 @@ struct Boot<'a> {
     config: &'a ClusterConfig,
     table: &'a NodeTable,
     paths: &'a NodePaths,
+    sockets: &'a Path,
     secrets: &'a Secrets,
     tree: &'a Tree,
     root: &'a SupervisorHandle,
@@ -213,7 +218,7 @@ impl Boot<'_> {
             python: PythonOptions {
                 interpreter: self.paths.python.interpreter.clone(),
                 shim_path: self.paths.python.shim_path.clone(),
-                socket_dir: socket_dir(&self.paths.dir)?,
+                socket_dir: self.sockets.to_owned(),
             },
             options: self.config.kernel.clone(),
             starts: Arc::new(Semaphore::new(self.config.kernel.starts_at_once)),
@@ -274,18 +279,4 @@ async fn log_failed(mut health: tokio::sync::watch::Receiver<Health>) -> std::sy
         // The log went with its node.
         Ok(Health::Good | Health::Full) | Err(_) => std::future::pending().await,
     }
-}
-
-/// A short private directory for sockets, the same at every start so that what a killed node left is wiped.
-fn socket_dir(node_dir: &Path) -> anyhow::Result<PathBuf> {
-    let node_dir = node_dir.canonicalize().unwrap_or_else(|_| node_dir.to_owned());
-    let name = blake3::hash(node_dir.as_os_str().as_encoded_bytes()).to_hex();
-    let dir = std::env::temp_dir().join(format!("nbos-{}-{}", nix::unistd::getuid(), &name.as_str()[..10]));
-    if dir.exists() {
-        std::fs::remove_dir_all(&dir).with_context(|| format!("{} cannot be wiped", dir.display()))?;
-    }
-    std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700)
-        .create(&dir)
-        .with_context(|| format!("{} cannot be made", dir.display()))?;
-    Ok(dir)
 }

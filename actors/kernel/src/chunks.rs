@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,7 +17,11 @@ use crate::state::Group;
 /// Pause between two attempts while a disk is full or too few hosts answer: short beside what it takes a person to make room.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Chunks settled at a time, so that progress can be seen: 64 MiB.
+/// An attempt takes at least this long: a host without room has to get round to saying so, or the last one would end
+/// without the reason.
+const ATTEMPT: Duration = Duration::from_secs(2);
+
+/// Chunks settled or pulled at a time: 64 MiB.
 const BATCH: usize = 16;
 
 /// One attempt to bring a group's chunks here; what arrived stays.
@@ -37,14 +40,15 @@ pub(crate) struct Chunks {
     peers: Arc<RwLock<Vec<NodeName>>>,
     /// How long a full disk or a missing majority is waited for.
     within: Duration,
-    progress: Arc<Progress>,
+    progress: Arc<Mutex<Progress>>,
     wanted: Arc<Mutex<BTreeSet<BlobId>>>,
 }
 
+/// The change at hand, as far as it is captured.
 #[derive(Default)]
 struct Progress {
-    done: AtomicU64,
-    total: AtomicU64,
+    chunks: Vec<BlobId>,
+    bytes: u64,
 }
 
 impl Chunks {
@@ -77,30 +81,29 @@ impl Chunks {
             }
             tokio::time::sleep(RETRY).await;
         }
-        self.progress.total.fetch_add(bytes, Ordering::Relaxed);
+        let mut progress = self.progress.lock();
+        progress.chunks.push(id);
+        progress.bytes += bytes;
         Ok(())
     }
 
     /// Returns once a majority of the replicas' hosts, this one included, has every chunk.
     pub(crate) async fn settle(&self, ids: &[BlobId], bytes: u64, waits: impl Fn(Failure)) -> Result<(), Failure> {
-        self.progress.done.store(0, Ordering::Relaxed);
-        self.progress.total.store(bytes, Ordering::Relaxed);
-        let settled = self.settle_batches(ids, bytes, waits).await;
-        self.progress.done.store(0, Ordering::Relaxed);
-        self.progress.total.store(0, Ordering::Relaxed);
+        let chunks = ids.to_vec();
+        *self.progress.lock() = Progress { chunks, bytes };
+        let settled = self.settle_batches(ids, waits).await;
+        self.forget_progress();
         settled
     }
 
-    async fn settle_batches(&self, ids: &[BlobId], bytes: u64, waits: impl Fn(Failure)) -> Result<(), Failure> {
+    async fn settle_batches(&self, ids: &[BlobId], waits: impl Fn(Failure)) -> Result<(), Failure> {
         let deadline = Instant::now() + self.within;
-        let mut settled = 0;
         for batch in ids.chunks(BATCH) {
             loop {
                 let peers = self.peers.read().clone();
-                // Of n replicas a majority is n / 2 + 1, this host included: n / 2 others, where n = peers + 1.
-                let need = peers.len().div_ceil(2);
                 let left = deadline.saturating_duration_since(Instant::now());
-                let error = match self.objects.settle(batch, &peers, need, left).await {
+                let settling = self.objects.settle(batch, &peers, majority(&peers), left.max(ATTEMPT));
+                let error = match settling.await {
                     Ok(()) => break,
                     Err(error @ (Error::NoSpace { .. } | Error::NotEnough { .. })) if Instant::now() < deadline => {
                         error
@@ -110,23 +113,27 @@ impl Chunks {
                 waits(failure(&error));
                 tokio::time::sleep(RETRY).await;
             }
-            settled += batch.len() as u64;
-            let done = bytes.saturating_mul(settled) / (ids.len() as u64).max(1);
-            self.progress.done.store(done, Ordering::Relaxed);
         }
         Ok(())
     }
 
     /// How far the change at hand has come, while there is one with chunks.
     pub(crate) fn progress(&self) -> Option<Replicating> {
-        let total = self.progress.total.load(Ordering::Relaxed);
-        let done = self.progress.done.load(Ordering::Relaxed);
-        (total > 0).then_some(Replicating { done, total })
+        let progress = self.progress.lock();
+        let total = progress.bytes;
+        if total == 0 {
+            return None;
+        }
+        let peers = self.peers.read();
+        let settled = self.objects.settled(&progress.chunks, &peers, majority(&peers)) as u64;
+        // As good as all chunks are of one size.
+        let done = total.saturating_mul(settled) / (progress.chunks.len() as u64).max(1);
+        Some(Replicating { done, total })
     }
 
-    /// The process that captured a change is gone, and the change with it.
+    /// The change at hand is stored, or there is none any more.
     pub(crate) fn forget_progress(&self) {
-        self.progress.total.store(0, Ordering::Relaxed);
+        *self.progress.lock() = Progress::default();
     }
 
     /// Brings chunks here from whoever has them.
@@ -208,6 +215,11 @@ impl Chunks {
         let peers = self.peers.read().clone();
         self.objects.fetch(ids, &peers, within, |_bytes| ()).await
     }
+}
+
+/// Of n replicas a majority is n / 2 + 1, this host included: n / 2 others, where n = peers + 1.
+fn majority(peers: &[NodeName]) -> usize {
+    peers.len().div_ceil(2)
 }
 
 fn failure(error: &Error) -> Failure {

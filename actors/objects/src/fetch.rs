@@ -2,26 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nbos_mesh::{Duplex, NodeName};
 use parking_lot::Mutex;
 use tokio::io::{ReadHalf, WriteHalf};
-use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::cold::Cold;
 use crate::dial::Dialer;
 use crate::hunt::{Hunt, Source};
-use crate::store::Store;
+use crate::store::{Bringer, Store, Turn};
 use crate::wire::{self, Answer, Broken, Request};
-use crate::{BlobId, Error, receive};
+use crate::{BlobId, Error, back, receive};
 
 /// Chunks asked of one peer and not yet here: it reads the next while one travels and one is stored.
 const WINDOW: usize = 3;
 /// Longest silence of a peer that owes a chunk; another peer is asked then.
 const SILENCE: Duration = Duration::from_secs(5);
+/// How long nothing may arrive of what others bring here before it is fetched all the same. Longer than a peer takes to
+/// answer a hint, and than a busy disk stalls.
+const ELSEWHERE: Duration = Duration::from_secs(3);
 /// First pause after a failure, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -29,26 +32,34 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// What the workers of one call share.
 pub(crate) struct Fetching {
     store: Arc<Store>,
+    bringer: Bringer,
     dialer: Dialer,
     hunt: Mutex<Hunt>,
     /// Bytes of content that have arrived; changes at every event.
     arrived: watch::Sender<u64>,
-    /// Bytes as they travelled.
-    travelled: Mutex<u64>,
+    /// Bytes as they travelled, of all calls.
+    travelled: Arc<AtomicU64>,
     /// What ends the whole call: the own disk.
     failed: Mutex<Option<Error>>,
     /// What each peer said last, for people.
     reasons: Mutex<BTreeMap<NodeName, String>>,
 }
 
+impl Drop for Fetching {
+    fn drop(&mut self) {
+        self.store.retire(self.bringer);
+    }
+}
+
 impl Fetching {
-    pub(crate) fn new(store: &Arc<Store>, dialer: &Dialer, hunt: Hunt) -> Arc<Self> {
+    pub(crate) fn new(store: &Arc<Store>, dialer: &Dialer, hunt: Hunt, travelled: &Arc<AtomicU64>) -> Arc<Self> {
         Arc::new(Self {
             store: Arc::clone(store),
+            bringer: store.bringer(None),
             dialer: Arc::clone(dialer),
             hunt: Mutex::new(hunt),
             arrived: watch::Sender::default(),
-            travelled: Mutex::new(0),
+            travelled: Arc::clone(travelled),
             failed: Mutex::new(None),
             reasons: Mutex::default(),
         })
@@ -62,8 +73,7 @@ impl Fetching {
             match cold.get(id, &self.store).await {
                 Ok(bytes) => {
                     tracing::info!(%id, "chunk came back from its cold copy");
-                    self.hunt.lock().arrived(&id);
-                    self.tell(bytes);
+                    self.arrived(&id, bytes);
                 }
                 Err(Error::NotFound(_) | Error::Corrupt(_) | Error::TooLarge { .. }) => {
                     self.without(Source::Reserve, &id);
@@ -92,14 +102,21 @@ impl Fetching {
         progress: impl Fn(u64),
     ) -> Result<(), Error> {
         let mut arrived = self.arrived.subscribe();
+        let mut arrivals = self.store.arrivals();
+        let mut last = Instant::now();
         for (number, name) in peers.iter().enumerate() {
             let (fetching, name, ended) = (Arc::clone(self), name.clone(), ended.clone());
-            let runtime = Handle::current();
             // Every piece is hashed and written where it is read, which blocks.
-            tokio::task::spawn_blocking(move || {
+            let work = async move {
                 let working = fetching.work(Source::Peer(number), &name);
-                runtime.block_on(ended.run_until_cancelled(working));
-            });
+                ended.run_until_cancelled(working).await;
+            };
+            if let Err(error) = back::run("objects-fetch", work) {
+                return Err(Error::Storage {
+                    what: "start a thread",
+                    source: Arc::new(error),
+                });
+            }
         }
         loop {
             progress(*arrived.borrow_and_update());
@@ -115,14 +132,20 @@ impl Fetching {
                     return Err(Error::NotFound(id));
                 }
             }
-            // The sender is part of this very value.
-            let _ = arrived.changed().await;
+            tokio::select! {
+                // The senders are part of this very value.
+                _ = arrived.changed() => {}
+                _ = arrivals.changed() => {
+                    if self.look_elsewhere() {
+                        last = Instant::now();
+                    }
+                }
+                () = tokio::time::sleep(ELSEWHERE.saturating_sub(last.elapsed())) => {
+                    last = Instant::now();
+                    self.stop_waiting();
+                }
+            }
         }
-    }
-
-    /// Bytes as they travelled.
-    pub(crate) fn travelled(&self) -> u64 {
-        *self.travelled.lock()
     }
 
     /// Why it is late.
@@ -178,11 +201,12 @@ impl Fetching {
         loop {
             arrived.borrow_and_update();
             {
-                let mut hunt = self.hunt.lock();
+                let hunt = self.hunt.lock();
                 if hunt.is_over() {
                     return None;
                 }
-                if let Some(id) = hunt.next(source) {
+                drop(hunt);
+                if let Some(id) = self.pick(source) {
                     return Some(id);
                 }
             }
@@ -199,7 +223,7 @@ impl Fetching {
         let mut next = Some(first);
         loop {
             while owed < WINDOW {
-                let Some(id) = next.take().or_else(|| self.hunt.lock().next(source)) else {
+                let Some(id) = next.take().or_else(|| self.pick(source)) else {
                     break;
                 };
                 wire::write(&mut writer, &Request::Get { id }, &[]).await?;
@@ -230,12 +254,9 @@ impl Fetching {
         match answer {
             Answer::Chunk { id, encoding } => {
                 let taken = receive::chunk(&self.store, reader, buffer, id, encoding, body).await?;
-                *self.travelled.lock() += body as u64;
+                self.travelled.fetch_add(body as u64, Ordering::Relaxed);
                 match taken {
-                    Ok(bytes) => {
-                        self.hunt.lock().arrived(&id);
-                        self.tell(bytes);
-                    }
+                    Ok(bytes) => self.arrived(&id, bytes),
                     Err(Error::Corrupt(_)) => {
                         tracing::warn!(%id, "a peer's copy of a chunk is damaged");
                         self.without(source, &id);
@@ -251,11 +272,68 @@ impl Fetching {
                 tracing::debug!(%id, ?refusal, "chunk is not to be had there");
                 self.without(source, &id);
             }
-            Answer::Refused { .. } | Answer::Known { .. } | Answer::Taken { .. } | Answer::Flushed { .. } => {
+            Answer::Refused { .. }
+            | Answer::Known { .. }
+            | Answer::Hurry { .. }
+            | Answer::Taken { .. }
+            | Answer::Flushed { .. } => {
                 return Err(Broken::Nonsense("an answer to no question".to_owned()));
             }
         }
         Ok(())
+    }
+
+    /// What to ask the source for now.
+    fn pick(&self, source: Source) -> Option<BlobId> {
+        let mut hunt = self.hunt.lock();
+        while let Some(id) = hunt.next(source) {
+            match self.store.turn(&id, self.bringer, Instant::now()) {
+                Turn::Own => return Some(id),
+                Turn::Another => {
+                    hunt.leave(&id);
+                    self.store.hurry(&id);
+                }
+                Turn::Here => {
+                    hunt.arrived(&id);
+                    self.tell(self.store.len(&id).unwrap_or(0));
+                }
+            }
+        }
+        None
+    }
+
+    /// Looks at what others bring here; true when some of it came, or is to be fetched after all.
+    fn look_elsewhere(&self) -> bool {
+        let mut hunt = self.hunt.lock();
+        let (mut moved, mut bytes) = (false, 0);
+        for id in hunt.left() {
+            match self.store.turn(&id, self.bringer, Instant::now()) {
+                Turn::Here => {
+                    hunt.arrived(&id);
+                    bytes += self.store.len(&id).unwrap_or(0);
+                }
+                Turn::Own => hunt.retry(&id),
+                Turn::Another => continue,
+            }
+            moved = true;
+        }
+        drop(hunt);
+        if moved {
+            self.tell(bytes);
+        }
+        moved
+    }
+
+    /// Fetches what others do not bring.
+    fn stop_waiting(&self) {
+        self.hunt.lock().left().iter().for_each(|id| self.store.overdue(id));
+        self.look_elsewhere();
+    }
+
+    fn arrived(&self, id: &BlobId, bytes: u64) {
+        self.store.ended(id, self.bringer);
+        self.hunt.lock().arrived(id);
+        self.tell(bytes);
     }
 
     fn without(&self, source: Source, id: &BlobId) {

@@ -103,6 +103,11 @@ impl Objects {
         self.node.settle(ids, peers, need, within).await
     }
 
+    /// How many of the chunks at least `need` of the peers have acknowledged so far.
+    pub fn settled(&self, ids: &[BlobId], peers: &[NodeName], need: usize) -> usize {
+        self.node.settled(ids, peers, need)
+    }
+
     /// Whether the chunk is stored on this node.
     pub fn contains(&self, id: &BlobId) -> bool {
         self.node.store.contains(id)

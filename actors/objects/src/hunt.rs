@@ -1,6 +1,6 @@
 //! Which chunk to ask which source for: the decision part of fetching, without clock or wire.
 //!
-//! Every chunk is asked of one source at a time. A source that does not have it, or gave bytes that are not it, is not
+//! Every chunk is asked of one source at a time, and of none while it comes here in another way. A source that does not have it, or gave bytes that are not it, is not
 //! asked for it again; one whose connection broke is. The reserve is asked only for what no peer has, or while no peer
 //! can be reached.
 
@@ -25,10 +25,17 @@ pub(crate) struct Hunt {
     places: BTreeMap<BlobId, usize>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Of(Source),
+    /// It comes in another way.
+    Elsewhere,
+}
+
 #[derive(Debug)]
 struct Search {
     id: BlobId,
-    asked: Option<Source>,
+    asked: Option<Asked>,
     without: BTreeSet<Source>,
 }
 
@@ -70,7 +77,7 @@ impl Hunt {
                 && (source != Source::Reserve || hopeless(search))
         };
         let search = self.open.values_mut().find(suits)?;
-        search.asked = Some(source);
+        search.asked = Some(Asked::Of(source));
         Some(search.id)
     }
 
@@ -85,9 +92,29 @@ impl Hunt {
     pub(crate) fn without(&mut self, source: Source, id: &BlobId) {
         if let Some(search) = self.places.get(id).and_then(|place| self.open.get_mut(place)) {
             search.without.insert(source);
-            if search.asked == Some(source) {
+            if search.asked == Some(Asked::Of(source)) {
                 search.asked = None;
             }
+        }
+    }
+
+    /// The chunk comes in another way: no source is to be asked for it.
+    pub(crate) fn leave(&mut self, id: &BlobId) {
+        if let Some(search) = self.places.get(id).and_then(|place| self.open.get_mut(place)) {
+            search.asked = Some(Asked::Elsewhere);
+        }
+    }
+
+    /// What comes in another way.
+    pub(crate) fn left(&self) -> Vec<BlobId> {
+        let left = |search: &&Search| search.asked == Some(Asked::Elsewhere);
+        self.open.values().filter(left).map(|search| search.id).collect()
+    }
+
+    /// It may not come in another way after all.
+    pub(crate) fn retry(&mut self, id: &BlobId) {
+        if let Some(search) = self.places.get(id).and_then(|place| self.open.get_mut(place)) {
+            search.asked = None;
         }
     }
 
@@ -99,7 +126,11 @@ impl Hunt {
     /// Its connection broke, or did not come about: what it was asked for is to be asked for again.
     pub(crate) fn lost(&mut self, source: Source) {
         self.away.insert(source);
-        for search in self.open.values_mut().filter(|search| search.asked == Some(source)) {
+        for search in self
+            .open
+            .values_mut()
+            .filter(|search| search.asked == Some(Asked::Of(source)))
+        {
             search.asked = None;
         }
     }
@@ -110,7 +141,8 @@ impl Hunt {
 
     /// A chunk that no source has.
     pub(crate) fn nowhere(&self) -> Option<BlobId> {
-        let nowhere = |search: &&Search| search.without.is_superset(&self.sources);
+        let nowhere =
+            |search: &&Search| search.asked != Some(Asked::Elsewhere) && search.without.is_superset(&self.sources);
         self.open.values().find(nowhere).map(|search| search.id)
     }
 

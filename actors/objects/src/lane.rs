@@ -19,7 +19,7 @@ use crate::{BlobId, Error};
 const SILENCE: Duration = Duration::from_secs(15);
 /// An unused connection is closed after this.
 const IDLE: Duration = Duration::from_secs(60);
-/// How often silence is looked for.
+/// How often silence is looked for, and what comes to the peer from somewhere else asked for again.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often a lane that holds followers back looks whether they may go.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -158,6 +158,10 @@ async fn hear(
                 Ok(pushes.with(lane, |outbox| outbox.taken(id, outcome)))
             }
             Answer::Flushed { batch, outcome } => pushes.with(lane, |outbox| outbox.flushed(batch, &outcome)),
+            Answer::Hurry { ids } => {
+                pushes.with(lane, |outbox| ids.iter().for_each(|id| outbox.hurry(id)));
+                Ok(Vec::new())
+            }
             Answer::Chunk { .. } | Answer::Refused { .. } => Err(crate::outbox::Nonsense),
         };
         let news = news.map_err(|_| Broken::Nonsense("an answer to no question".to_owned()))?;
@@ -170,7 +174,11 @@ async fn hear(
 async fn watch(pushes: &Pushes, lane: &Lane, last: &Mutex<Instant>) -> Broken {
     loop {
         tokio::time::sleep(LOOK).await;
-        let (awaits, is_empty) = pushes.with(lane, |outbox| (outbox.awaits(), outbox.is_empty()));
+        let (awaits, is_empty) = pushes.with(lane, |outbox| {
+            outbox.ask_again();
+            (outbox.awaits(), outbox.is_empty())
+        });
+        lane.work.notify_one();
         let silent = last.lock().elapsed();
         if awaits && silent >= SILENCE {
             return Broken::Silent;

@@ -10,6 +10,7 @@
 //! What is decided is pure: `outbox` (what to send next) and `hunt` (what to fetch where).
 
 mod actor;
+mod back;
 #[cfg_attr(not(feature = "s3"), path = "cold_none.rs")]
 mod cold;
 mod dial;

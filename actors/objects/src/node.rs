@@ -10,6 +10,7 @@ use nbos_mesh::NodeName;
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::back::Workers;
 use crate::cold::Cold;
 use crate::dial::Dialer;
 use crate::encoding::{Encoded, Encoding};
@@ -17,7 +18,7 @@ use crate::fetch::Fetching;
 use crate::handle::blocking;
 use crate::hunt::{Hunt, Source};
 use crate::outbox::Rank;
-use crate::push::Pushes;
+use crate::push::{EXPRESS_BYTES, Pushes};
 use crate::receive::PIECE;
 use crate::settle::Settling;
 use crate::store::{Flusher, Level, Store};
@@ -31,12 +32,13 @@ const MAX_FETCHES: usize = 8;
 
 pub(crate) struct Node {
     pub(crate) store: Arc<Store>,
+    workers: Workers,
     pushes: Arc<Pushes>,
     dialer: Dialer,
     sync: Durability,
     cold: Option<Arc<Cold>>,
     fetches: Semaphore,
-    fetched_bytes: AtomicU64,
+    fetched_bytes: Arc<AtomicU64>,
     _flusher: Flusher,
     /// Ends all connections.
     _ended: DropGuard,
@@ -54,15 +56,20 @@ impl Node {
             .as_ref()
             .map(|s3| Cold::start(s3, &store, &ended))
             .transpose()?;
+        let no_thread = |source| Error::Storage {
+            what: "start a thread",
+            source: Arc::new(source),
+        };
         Ok(Self {
             cold,
+            workers: Workers::start().map_err(no_thread)?,
             pushes: Pushes::new(Arc::clone(&store), Arc::clone(&dialer), ended.clone()),
             _flusher: Flusher::start(Arc::clone(&store))?,
             store,
             dialer,
             sync: options.sync,
             fetches: Semaphore::new(MAX_FETCHES),
-            fetched_bytes: AtomicU64::new(0),
+            fetched_bytes: Arc::default(),
             _ended: ended.drop_guard(),
         })
     }
@@ -75,18 +82,33 @@ impl Node {
             return Ok(());
         }
         let content = raw.clone();
-        let encoded = blocking(move || Ok(Encoded::of(content))).await?;
+        let len = raw.len() as u64;
+        let encoded = self.work(len, move || Ok(Encoded::of(content))).await?;
         let storing = self.pushes.hot.enter(id, encoded.clone(), first.clone()).await;
         // Peers verify what they get: it can be on its way while it is verified here.
         self.push(id, encoded.bytes.len() as u64, peers, &first);
         let store = Arc::clone(&self.store);
-        let stored = blocking(move || verify_and_keep(&store, id, &raw, &encoded)).await;
+        let keep = move || verify_and_keep(&store, id, &raw, &encoded);
+        let stored = self.work(len, keep).await;
         drop(storing);
         self.pushes.changed.send_modify(|count| *count += 1);
         if stored.is_ok() {
             self.cold.iter().for_each(|cold| cold.want(id));
         }
         stored
+    }
+
+    /// Work on so many bytes: what is small waits for nothing that is large.
+    async fn work<T: Send + 'static>(
+        &self,
+        bytes: u64,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        if bytes > EXPRESS_BYTES {
+            self.workers.run(work).await
+        } else {
+            blocking(work).await
+        }
     }
 
     fn push(&self, id: BlobId, bytes: u64, peers: &[NodeName], first: &BTreeSet<NodeName>) {
@@ -130,6 +152,12 @@ impl Node {
         }
     }
 
+    pub(crate) fn settled(&self, ids: &[BlobId], peers: &[NodeName], need: usize) -> usize {
+        let peers: Vec<_> = peers.iter().map(|name| self.pushes.peer(name)).collect();
+        let is_settled = |id: &&BlobId| peers.iter().filter(|peer| peer.held(id).is_some()).count() >= need;
+        ids.iter().filter(is_settled).count()
+    }
+
     pub(crate) async fn fetch(
         &self,
         ids: &[BlobId],
@@ -148,7 +176,12 @@ impl Node {
         };
         let reserve = self.cold.iter().map(|_| Source::Reserve);
         let sources = (0..peers.len()).map(Source::Peer).chain(reserve);
-        let fetching = Fetching::new(&self.store, &self.dialer, Hunt::new(missing, sources));
+        let fetching = Fetching::new(
+            &self.store,
+            &self.dialer,
+            Hunt::new(missing, sources),
+            &self.fetched_bytes,
+        );
         let ended = CancellationToken::new();
         // However this future ends, so do the workers.
         let _ended = ended.clone().drop_guard();
@@ -161,7 +194,6 @@ impl Node {
             fetching.run(peers, &ended, progress).await
         };
         let fetched = tokio::time::timeout(within, work).await;
-        self.fetched_bytes.fetch_add(fetching.travelled(), Ordering::Relaxed);
         self.pushes.changed.send_modify(|count| *count += 1);
         fetched.unwrap_or_else(|_elapsed| Err(fetching.complaint()))
     }

@@ -2,14 +2,15 @@
 //! or wire.
 //!
 //! A chunk is asked for before it is sent, and sent only to a peer that said that it lacks it. When the connection ends
-//! all that was not acknowledged is asked for again. Urgent chunks come first, but every eighth is the oldest.
+//! all that was not acknowledged is asked for again, and so is after a while what the peer said comes from somewhere else.
+//! Urgent chunks come first, but every eighth is the oldest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::BlobId;
 use crate::store::Level;
-use crate::wire::{MAX_IDS, Refusal};
+use crate::wire::{Has, MAX_IDS, Refusal};
 
 /// Bytes sent and not acknowledged: three chunks keep disk and network of the peer busy at the same time.
 const WINDOW: u64 = 12 << 20;
@@ -102,6 +103,8 @@ struct Item {
 enum Phase {
     Unasked,
     Asked,
+    /// It comes to the peer from somewhere else; asked for again after a while.
+    Elsewhere,
     Lacking,
     Sent,
     Unflushed,
@@ -123,7 +126,11 @@ impl Outbox {
             item.level = item.level.max(level);
             item.since = now;
             let rank = item.rank.min(rank);
+            let is_elsewhere = item.phase == Phase::Elsewhere;
             self.rerank(id, rank);
+            if is_elsewhere {
+                self.set_phase(id, Phase::Unasked);
+            }
             return Ok(());
         }
         if self.items.len() == MAX_CHUNKS {
@@ -147,6 +154,22 @@ impl Outbox {
     /// Nobody waits for it any more.
     pub(crate) fn demote(&mut self, id: &BlobId) {
         self.rerank(*id, Rank::FOLLOW);
+    }
+
+    /// Somebody waits for it at the peer.
+    pub(crate) fn hurry(&mut self, id: &BlobId) {
+        if let Some(item) = self.items.get(id) {
+            let rank = item.rank.min(Rank::FIRST);
+            self.rerank(*id, rank);
+        }
+    }
+
+    /// What came to the peer from somewhere else should be there by now.
+    pub(crate) fn ask_again(&mut self) {
+        let elsewhere = self.items.iter().filter(|(_, item)| item.phase == Phase::Elsewhere);
+        for id in elsewhere.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.set_phase(id, Phase::Unasked);
+        }
     }
 
     /// How many chunks somebody waits for, or will.
@@ -204,7 +227,7 @@ impl Outbox {
     }
 
     /// The answer to `Ask`. Gives what is news.
-    pub(crate) fn known(&mut self, batch: u64, held: &[Option<Level>]) -> Result<Vec<(BlobId, Outcome)>, Nonsense> {
+    pub(crate) fn known(&mut self, batch: u64, held: &[Has]) -> Result<Vec<(BlobId, Outcome)>, Nonsense> {
         let ids = self.asked.remove(&batch).ok_or(Nonsense)?;
         if ids.len() != held.len() {
             return Err(Nonsense);
@@ -214,8 +237,9 @@ impl Outbox {
             match held {
                 // Given up while the question was under way.
                 _ if !self.items.contains_key(&id) => {}
-                Some(level) => self.holds(id, *level, &mut news),
-                None => self.set_phase(id, Phase::Lacking),
+                Has::Held(level) => self.holds(id, *level, &mut news),
+                Has::Coming => self.set_phase(id, Phase::Elsewhere),
+                Has::Nothing => self.set_phase(id, Phase::Lacking),
             }
         }
         Ok(news)
@@ -323,7 +347,7 @@ impl Outbox {
             Phase::Unasked => Some(&mut self.unasked),
             Phase::Lacking => Some(&mut self.lacking),
             Phase::Unflushed => Some(&mut self.unflushed),
-            Phase::Asked | Phase::Sent | Phase::Flushing => None,
+            Phase::Asked | Phase::Elsewhere | Phase::Sent | Phase::Flushing => None,
         }
     }
 

@@ -12,18 +12,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dial::Dialer;
 use crate::hot::Hot;
-use crate::lane;
 use crate::outbox::{Followers, Outbox, Outcome, Rank};
 use crate::store::{Level, Store};
-use crate::{BlobId, Error};
+use crate::{BlobId, Error, back, lane};
 
 /// How long an acknowledgement counts without asking again: half of the time for which a peer keeps what nobody refers
 /// to.
 const TRUST: Duration = Duration::from_secs(300);
 /// Outcomes remembered for a peer before old ones are forgotten.
 const MAX_OUTCOMES: usize = 65_536;
-/// Chunks up to this size have a connection of their own, so that they never wait behind full ones.
-const EXPRESS_BYTES: u64 = 256 << 10;
+/// Chunks up to this size have a connection and threads of their own, so that they never wait behind full ones.
+pub(crate) const EXPRESS_BYTES: u64 = 256 << 10;
 /// Followers begin after nobody has waited for anything for so long: longer than the gaps in a stream of chunks.
 const QUIET: Duration = Duration::from_millis(50);
 /// However busy it is, followers get one chunk in this time.
@@ -96,10 +95,17 @@ impl Pushes {
             failure: Mutex::default(),
         });
         peers.insert(name.clone(), Arc::clone(&peer));
-        for lane in [&peer.express, &peer.bulk] {
+        let run = |lane: &Arc<Lane>| {
             let running = lane::run(Arc::clone(self), Arc::clone(&peer), Arc::clone(lane));
             let ended = self.ended.clone();
-            tokio::spawn(async move { ended.run_until_cancelled(running).await });
+            async move {
+                ended.run_until_cancelled(running).await;
+            }
+        };
+        tokio::spawn(run(&peer.express));
+        if let Err(error) = back::run("objects-push", run(&peer.bulk)) {
+            tracing::warn!(peer = %peer.name, %error, "chunks are pushed without a thread of their own");
+            tokio::spawn(run(&peer.bulk));
         }
         peer
     }

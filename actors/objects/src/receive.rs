@@ -1,15 +1,16 @@
 //! Takes the body of a frame straight into the store.
 //!
-//! Runs on a thread of its own: every piece is hashed and written while it is in the processor's cache, which blocks.
+//! Runs on a thread of its own, which makes way for others from the first large chunk on: every piece is hashed and written while it is in the processor's cache, which blocks.
 
 use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::encoding::{Encoded, Encoding};
+use crate::push::EXPRESS_BYTES;
 use crate::store::Store;
 use crate::wire::{Broken, WITHIN_FRAME};
-use crate::{BlobId, Error};
+use crate::{BlobId, Error, back};
 
 /// Read, hashed and written at a time: fits the second-level cache of one core, and is wide enough for BLAKE3's lanes.
 pub(crate) const PIECE: usize = 256 << 10;
@@ -24,6 +25,9 @@ pub(crate) async fn chunk(
     encoding: Encoding,
     len: usize,
 ) -> Result<Result<u64, Error>, Broken> {
+    if len as u64 > EXPRESS_BYTES {
+        back::make_way();
+    }
     match encoding {
         Encoding::Raw => raw(store, stream, buffer, id, len).await,
         Encoding::Zstd => {

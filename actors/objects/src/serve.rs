@@ -8,9 +8,10 @@ use tokio::io::{AsyncWrite, ReadHalf};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::encoding::Encoded;
-use crate::store::{Level, Store};
+use crate::push::EXPRESS_BYTES;
+use crate::store::{Bringer, Level, Store};
 use crate::wire::{self, Answer, Broken, MAX_IDS, Refusal, Request, WITHIN_FRAME};
-use crate::{BlobId, Error, receive};
+use crate::{BlobId, Error, back, receive};
 
 /// A connection on which nothing was said for so long is nobody's. Longer than the other end keeps an unused one.
 const IDLE: Duration = Duration::from_secs(120);
@@ -21,26 +22,47 @@ const CHUNKS: usize = 2;
 /// Flushes under way for one peer, as many as it has questions under way.
 const FLUSHES: usize = 4;
 
+/// Chunks that somebody here waits for and the peer was not told of yet; with more it does without.
+const HINTS: usize = 2 * MAX_IDS;
+
 type Outgoing = (Answer, Option<Encoded>);
+
+/// A connection as one that brings chunks here, until it is dropped.
+struct Line {
+    store: Arc<Store>,
+    bringer: Bringer,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.store.retire(self.bringer);
+    }
+}
 
 /// Serves one connection until it ends. Blocks on the disk: to be run on a thread of its own.
 pub(crate) async fn connection(store: Arc<Store>, stream: Box<dyn Duplex>) -> Broken {
     let (reader, writer) = tokio::io::split(stream);
     let (answers, small) = mpsc::channel(ANSWERS);
     let (chunks, large) = mpsc::channel(CHUNKS);
+    let (hints, hinted) = mpsc::channel(HINTS);
+    let line = Line {
+        bringer: store.bringer(Some(hints)),
+        store,
+    };
     let ended = tokio::select! {
-        broken = hear(&store, reader, &answers, &chunks) => broken,
-        broken = say(writer, small, large) => broken,
+        broken = hear(&line, reader, &answers, &chunks) => broken,
+        broken = say(writer, small, large, hinted) => broken,
     };
     ended.err().unwrap_or(Broken::Closed)
 }
 
 async fn hear(
-    store: &Arc<Store>,
+    line: &Line,
     mut stream: ReadHalf<Box<dyn Duplex>>,
     answers: &mpsc::Sender<Outgoing>,
     chunks: &mpsc::Sender<Outgoing>,
 ) -> Result<(), Broken> {
+    let (store, bringer) = (&line.store, line.bringer);
     let mut buffer = Vec::new();
     let flushes = Arc::new(Semaphore::new(FLUSHES));
     loop {
@@ -52,11 +74,12 @@ async fn hear(
         let answer = match request {
             Request::Ask { batch, ids } => {
                 let now = Instant::now();
-                let held = limited(ids)?.iter().map(|id| store.touch(id, now)).collect();
+                let held = limited(ids)?.iter().map(|id| store.has(id, bringer, now)).collect();
                 Answer::Known { batch, held }
             }
             Request::Put { id, encoding } => {
                 let taken = receive::chunk(store, &mut stream, &mut buffer, id, encoding, body).await?;
+                store.ended(&id, bringer);
                 let outcome = taken.map(|_bytes| Level::Stored).map_err(refusal);
                 Answer::Taken { id, outcome }
             }
@@ -92,6 +115,9 @@ async fn give(store: &Arc<Store>, id: BlobId, chunks: &mpsc::Sender<Outgoing>) -
     store.touch(&id, Instant::now());
     room.send(match store.read_encoded(&id) {
         Ok(encoded) => {
+            if encoded.bytes.len() as u64 > EXPRESS_BYTES {
+                back::make_way();
+            }
             let encoding = encoded.encoding;
             (Answer::Chunk { id, encoding }, Some(encoded))
         }
@@ -107,11 +133,19 @@ async fn say(
     mut stream: impl AsyncWrite + Unpin,
     mut small: mpsc::Receiver<Outgoing>,
     mut large: mpsc::Receiver<Outgoing>,
+    mut hinted: mpsc::Receiver<BlobId>,
 ) -> Result<(), Broken> {
     loop {
         let next = tokio::select! {
             biased;
             next = small.recv() => next,
+            Some(first) = hinted.recv() => {
+                let mut ids = vec![first];
+                while ids.len() < MAX_IDS && let Ok(next) = hinted.try_recv() {
+                    ids.push(next);
+                }
+                Some((Answer::Hurry { ids }, None))
+            }
             next = large.recv() => next,
         };
         let (answer, chunk) = next.ok_or(Broken::Closed)?;

@@ -22,28 +22,40 @@ use crate::encoding::{Encoded, Encoding};
 use crate::{BlobId, Error};
 
 mod arrival;
+mod coming;
 mod flush;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use coming::{Bringer, Turn};
 pub(crate) use flush::Flusher;
 
 /// Ends the name of a compressed chunk's file.
 const PACKED: &str = ".zst";
+
+/// What chunks leave free of the disk. The log of this node is on it too and must go on when there is no room for chunks, or
+/// sessions that need none would stand still: it takes three segments of 64 MiB before it moves what counts out of old ones.
+/// The rest is for `node.log`.
+const RESERVE: u64 = 256 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Store {
     blobs: PathBuf,
     fresh: PathBuf,
     index: Mutex<Index>,
+    /// Held while a chunk's file moves: the disk may take long for that, and whoever only looks into the index must not
+    /// wait for it. Taken before the index, never after.
+    files: Mutex<()>,
     /// Told when a chunk waits to be flushed, or the flusher is to end.
     to_flush: Condvar,
     /// How many flushes somebody waits for; the others make way.
     urgent: AtomicUsize,
     /// How many chunks are on their way to peers that somebody waits for; the flusher makes way for a while.
     pub(crate) awaited: AtomicUsize,
+    coming: coming::Coming,
     /// Makes names in `fresh/` and arrivals in the index unique within the process.
     next_serial: AtomicU64,
+    reserve: u64,
     /// Makes the next write fail half way, as a full disk does.
     #[cfg(test)]
     fail_next_write: Mutex<Option<ErrorKind>>,
@@ -96,10 +108,13 @@ impl Store {
             blobs: dir.join("blobs"),
             fresh: dir.join("fresh"),
             index: Mutex::default(),
+            files: Mutex::default(),
             to_flush: Condvar::new(),
             urgent: AtomicUsize::new(0),
             awaited: AtomicUsize::new(0),
+            coming: coming::Coming::default(),
             next_serial: AtomicU64::new(0),
+            reserve: RESERVE,
             #[cfg(test)]
             fail_next_write: Mutex::new(None),
         };
@@ -160,6 +175,12 @@ impl Store {
         let mut arrival = self.arrive(id, encoded.encoding)?;
         arrival.write(&encoded.bytes)?;
         arrival.adopt(now)
+    }
+
+    /// Whether the disk has so little left that it belongs to others. One that does not tell has enough.
+    fn is_full(&self) -> bool {
+        let disk = nix::sys::statvfs::statvfs(&self.fresh);
+        disk.is_ok_and(|disk| disk.blocks_available().saturating_mul(disk.fragment_size()) < self.reserve)
     }
 
     /// Whether the chunk is here.
@@ -234,28 +255,48 @@ impl Store {
         Ok(deleted)
     }
 
-    /// Takes a chunk out of the index and moves its file away under one lock, so that whoever stores the same chunk at
-    /// that moment either finds it here or leaves a new one; the slow deletion comes after. True when it did.
+    /// Takes a chunk out of the index and moves its file away before another file of the same chunk can take its place;
+    /// the slow deletion comes after. True when it did.
     fn discard_if(&self, id: &BlobId, really: impl Fn(&Entry) -> bool) -> io::Result<bool> {
         let trash = self.fresh.join(format!("trash-{}", self.serial()));
         {
-            let mut index = self.index.lock();
-            let Some(entry) = index.entries.get(id).copied().filter(|entry| really(entry)) else {
-                return Ok(false);
+            let _files = self.files.lock();
+            let entry = {
+                let mut index = self.index.lock();
+                let Some(entry) = index.entries.get(id).copied().filter(|entry| really(entry)) else {
+                    return Ok(false);
+                };
+                index.remove(id);
+                entry
             };
             match fs::rename(self.path(id, &entry), &trash) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => index.remove(id),
-            };
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    let mut index = self.index.lock();
+                    if !index.entries.contains_key(id) {
+                        index.insert(*id, entry);
+                    }
+                    return Err(error);
+                }
+                Ok(()) | Err(_) => {}
+            }
         }
         remove_if_there(&trash)?;
         Ok(true)
     }
 
-    /// Under the lock, so that the file does not move to another folder before it is open.
     fn open_file(&self, id: &BlobId) -> Result<(File, Entry), Error> {
-        let index = self.index.lock();
-        let Some(entry) = index.entries.get(id).copied() else {
+        match self.try_open(id) {
+            // It may have moved to another folder at that moment.
+            Err(Error::Corrupt(_)) => {
+                let _files = self.files.lock();
+                self.try_open(id)
+            }
+            opened => opened,
+        }
+    }
+
+    fn try_open(&self, id: &BlobId) -> Result<(File, Entry), Error> {
+        let Some(entry) = self.index.lock().entries.get(id).copied() else {
             return Err(Error::NotFound(*id));
         };
         match File::open(self.path(id, &entry)) {

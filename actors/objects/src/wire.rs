@@ -39,7 +39,8 @@ pub(crate) struct Port(pub(crate) u16);
 /// Asked by who dialed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Request {
-    /// Which of these do you have? Answered by `Known`; what is there is not deleted soon.
+    /// Which of these do you have? Answered by `Known`; what is there is not deleted soon, and what is not there is
+    /// expected from who asked.
     Ask { batch: u64, ids: Vec<BlobId> },
     /// The body is this chunk; answered by `Taken`.
     Put { id: BlobId, encoding: Encoding },
@@ -54,10 +55,14 @@ pub(crate) enum Request {
 /// Answered by who accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Answer {
-    /// How safe each is there, in the order asked; none when it is not there.
+    /// What is known of each there, in the order asked.
     Known {
         batch: u64,
-        held: Vec<Option<Level>>,
+        held: Vec<Has>,
+    },
+    /// Somebody there waits for these, which you said you would push: send them first. Not asked for.
+    Hurry {
+        ids: Vec<BlobId>,
     },
     Taken {
         id: BlobId,
@@ -76,6 +81,17 @@ pub(crate) enum Answer {
         id: BlobId,
         refusal: Refusal,
     },
+}
+
+/// What a node knows of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Has {
+    /// It is not there.
+    Nothing,
+    /// It is not there yet, and on its way from somewhere else.
+    Coming,
+    /// It is there, and so safe.
+    Held(Level),
 }
 
 /// Why a node did not do as asked.

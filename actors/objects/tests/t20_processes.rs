@@ -183,14 +183,14 @@ async fn a_peer_killed_in_mid_transfer_gets_the_rest_when_it_is_back() {
     }
 }
 
-/// A disk of 8 MiB, where the test may mount one.
+/// A disk with room for 8 MiB beside the 256 MiB that chunks leave to others, where the test may mount one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_and_recovers() {
     let dir = tempfile::TempDir::new().unwrap();
     let disk = dir.path().join("disk");
     std::fs::create_dir(&disk).unwrap();
     let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", "size=264m", "tmpfs"])
         .arg(&disk)
         .output();
     if !mounted.is_ok_and(|output| output.status.success()) {
@@ -208,7 +208,7 @@ async fn a_full_disk_refuses_and_recovers() {
     up(&node, &peers[0]).await;
     let contents: Vec<Bytes> = (0..2).map(|seed| noise(seed, 3 << 20)).collect();
     let filler = disk.join("filler");
-    std::fs::write(&filler, vec![0; 4 << 20]).unwrap();
+    std::fs::write(&filler, vec![0; 6 << 20]).unwrap();
     let ids: Vec<BlobId> = contents.iter().map(|bytes| BlobId::of(bytes)).collect();
     for (id, bytes) in ids.iter().zip(&contents) {
         node.objects.ingest(*id, bytes.clone(), &peers).await.unwrap();

@@ -1,17 +1,19 @@
 //! What keeping the state costs, on a real cluster of this machine: `just bench-state`. Writes `docs/results/state.md`.
 //!
-//! A plain copy over loopback runs in turns with the large arrays, so that both see the same noise.
+//! A plain copy over loopback runs in turns with the large arrays, so that both see the same noise; before each the
+//! machine comes to rest.
 
 mod copy;
 mod hook;
 mod notebook;
 mod report;
+mod rest;
 
 use std::time::{Duration, Instant};
 
 use nbos_integration::{Cluster, Sample, Shape};
 
-use crate::notebook::Bench;
+use crate::notebook::{Bench, loopback_bytes};
 use crate::report::Report;
 
 /// Small cells whose way to the reply is timed.
@@ -23,7 +25,7 @@ const CHANGES: usize = 10;
 /// Bytes of the large array.
 const LARGE: u64 = 1 << 30;
 /// Small cells of another kernel, quiet and while large arrays are on their way.
-const BESIDE: usize = 150;
+const BESIDE: usize = 400;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -64,11 +66,18 @@ async fn run() {
     let before = large.memory().await;
     let (mut copies, mut arrays) = (Sample::default(), Sample::default());
     for turn in 0..TURNS {
-        copies.add(copy::over_loopback(LARGE, &cluster.path("copy")).await);
-        let code = format!("big = np.random.default_rng({turn}).integers(0, 255, {LARGE}, dtype=np.uint8)");
-        arrays.add(large.timed(&code).await.durable);
-        large.settled().await;
+        // Each is the first of the two as often as the other.
+        for of_two in 0..2 {
+            rest::everything().await;
+            if (turn + of_two) % 2 == 0 {
+                copies.add(copy::over_loopback(LARGE, &cluster.path("copy")).await);
+            } else {
+                arrays.add(large.timed(&new_array(turn)).await.durable);
+                large.settled().await;
+            }
+        }
     }
+    rest::everything().await;
     report.new_array(&copies, &arrays, LARGE);
     let mut at_rest = Sample::default();
     for _ in 0..SMALL_CELLS / 2 {
@@ -79,14 +88,22 @@ async fn run() {
     step(began, "one element changed");
     let (mut changed, mut sent) = (Sample::default(), Vec::new());
     for change in 0..CHANGES {
-        let seen = large.timed(&format!("big[{}] += 1", change * 100_000_000)).await;
-        changed.add(seen.durable);
-        sent.push(seen.sent);
+        let before = loopback_bytes();
+        changed.add(
+            large
+                .timed(&format!("big[{}] += 1", change * 100_000_000))
+                .await
+                .durable,
+        );
+        // The reply needs one of the peers; the other's bytes count too.
+        rest::connections().await;
+        sent.push(loopback_bytes() - before);
     }
     report.changed(&changed, &mut sent);
     report.memory(before, large.memory().await);
 
     step(began, "another kernel beside large arrays");
+    rest::everything().await;
     let mut quiet = Sample::default();
     for _ in 0..BESIDE {
         quiet.add(small.timed("x += 1").await.durable);
@@ -95,8 +112,7 @@ async fn run() {
     let work = async {
         let mut turn = TURNS;
         loop {
-            let code = format!("big = np.random.default_rng({turn}).integers(0, 255, {LARGE}, dtype=np.uint8)");
-            large.timed(&code).await;
+            large.timed(&new_array(turn)).await;
             turn += 1;
         }
     };
@@ -113,6 +129,11 @@ async fn run() {
     report.beside(&quiet, &beside);
     step(began, "done");
     report.write(began.elapsed());
+}
+
+/// Another one for each number, which nobody has yet.
+fn new_array(number: usize) -> String {
+    format!("big = np.random.default_rng({number}).integers(0, 255, {LARGE}, dtype=np.uint8)")
 }
 
 fn step(began: Instant, what: &str) {

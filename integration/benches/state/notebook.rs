@@ -75,7 +75,8 @@ impl Bench {
     }
 }
 
-fn loopback_bytes() -> u64 {
+/// All that this machine has sent to itself.
+pub(crate) fn loopback_bytes() -> u64 {
     let table = std::fs::read_to_string("/proc/net/dev").unwrap_or_default();
     let line = table.lines().find_map(|line| line.trim().strip_prefix("lo:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok())

@@ -49,12 +49,12 @@ impl Report {
         let speed = |time: Duration| bytes as f64 / 1e9 / time.as_secs_f64();
         let (copy, array) = (speed(copies.median()), speed(arrays.median()));
         self.row(
-            "1 GiB, plain copy over loopback into a file, median GB/s",
+            "1 GiB, plain copy over loopback into a file, machine at rest before, median GB/s",
             copies.count(),
             &format!("{copy:.2}"),
         );
         self.row(
-            "1 GiB array, new: end of the cell → reply, on a quorum, median GB/s",
+            "1 GiB array, new, machine at rest before: end of the cell → reply, on a quorum, median GB/s",
             arrays.count(),
             &format!("{array:.2}"),
         );
@@ -81,7 +81,11 @@ impl Report {
             &millis(changed.median()),
         );
         let bytes = format!("{:.1} MiB", median(sent) as f64 / f64::from(1 << 20));
-        self.row("the same: bytes over loopback to two peers, median", sent.len(), &bytes);
+        self.row(
+            "the same: bytes over loopback until both peers have it, all else included, median",
+            sent.len(),
+            &bytes,
+        );
     }
 
     pub(crate) fn memory(&mut self, before: Memory, after: Memory) {
@@ -99,22 +103,34 @@ impl Report {
     }
 
     pub(crate) fn beside(&mut self, quiet: &Sample, beside: &Sample) {
-        let both = |sample: &Sample| format!("{} / {}", millis(sample.median()), millis(sample.percentile(0.99)));
+        let times = |sample: &Sample| {
+            let times = [sample.median(), sample.percentile(0.99), sample.longest()];
+            times.map(millis).join(" / ")
+        };
         self.row(
-            "`x += 1` of another kernel, quiet machine, p50 / p99 ms",
+            "`x += 1` of another kernel, quiet machine, p50 / p99 / longest ms",
             quiet.count(),
-            &both(quiet),
+            &times(quiet),
         );
         self.row(
-            "the same while 1 GiB arrays are made and replicated, p50 / p99 ms",
+            "the same while 1 GiB arrays are made and replicated, p50 / p99 / longest ms",
             beside.count(),
-            &both(beside),
+            &times(beside),
+        );
+        let share = beside.percentile(0.99).as_secs_f64() / quiet.percentile(0.99).as_secs_f64();
+        self.row(
+            "the second p99 as a multiple of the first (target: 2)",
+            1,
+            &format!("{share:.1}"),
         );
     }
 
     pub(crate) fn write(mut self, took: Duration) {
-        self.text
-            .push_str(&format!("\nThe run took {:.0} s.\n", took.as_secs_f64()));
+        self.text.push_str(&format!(
+            "\nThe run took {:.0} s. Load after it: {}.\n",
+            took.as_secs_f64(),
+            load()
+        ));
         let path = root().join("docs/results/state.md");
         fs::write(&path, &self.text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
@@ -128,6 +144,12 @@ impl Report {
         self.text.push_str(line);
         self.text.push('\n');
     }
+}
+
+/// Compared with the load before it, it says whether others took part of the machine meanwhile.
+fn load() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }
 
 fn median(values: &mut [u64]) -> u64 {

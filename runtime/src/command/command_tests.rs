@@ -26,7 +26,7 @@ fn documented_lines_are_understood() {
         "nbos kernel 0123",
         "nbos handover 0123 --to h2 --json",
         "nbos restart h1/host",
-        "nbos guard",
+        "nbos guard /tmp/nbos-0-0123456789-abcdef",
     ] {
         parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
     }

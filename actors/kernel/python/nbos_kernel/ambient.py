@@ -99,8 +99,8 @@ class Environment(Provider):
     """``os.environ``, as changes the notebook made: the rest belongs to the host."""
 
     key = "@environ"
-    # The shell's own bookkeeping; changes with every ``!command`` on some systems.
-    _IGNORED = frozenset({"_", "PWD", "OLDPWD", "SHLVL"})
+    # What a shell sets to the command it starts.
+    _IGNORED = frozenset({"_"})
 
     def __init__(self) -> None:
         self._seen = dict(os.environ)

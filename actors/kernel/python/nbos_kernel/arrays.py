@@ -53,8 +53,8 @@ def reduce(pickler: StatePickler, array: Any) -> Any:
     if array.dtype.kind == "T":  # strings of any length live in an arena that only numpy can take apart
         return _part_of_strings(pickler, array, root)
     if root is not array and (pickler.arrays_below(root) > 1 or lender is not None or not _cut(array, root)):
-        offset = address(array) - address(root)
-        made = (root, _class(array), offset, array.shape, array.strides, array.dtype, bool(array.flags.writeable))
+        under = _under(pickler, array, root)
+        made = (under, _class(array), address(array) - address(under), array.shape, array.strides, array.dtype, bool(array.flags.writeable))
         return view, made, _state(array), None, None, set_state
     if root is array and lender is not None:
         borrowed = _borrowed(pickler, array, lender)
@@ -64,6 +64,15 @@ def reduce(pickler: StatePickler, array: Any) -> Any:
     if array.dtype.hasobject:
         return own_objects, layout, (_elements(array), _state(array)), None, None, set_objects
     return own, (pickle.PickleBuffer(_bytes_of(array)), *layout), _state(array), None, None, set_state
+
+
+def _under(pickler: StatePickler, array: Any, root: Any) -> Any:
+    """The array that a view is made over: its base where variables hold that, too. numpy names the root itself as the
+    base unless a class of arrays lies between."""
+    base = array.base
+    if base is root or not isinstance(base, sys.modules["numpy"].ndarray) or not pickler.walked(base):
+        return root
+    return base if base.flags.forc and not base.dtype.hasobject and base.flags.writeable >= array.flags.writeable else root
 
 
 def _part_of_strings(pickler: StatePickler, array: Any, root: Any) -> Any:
@@ -89,6 +98,21 @@ def reduce_tree(pickler: StatePickler, tree: Any) -> Any:
     if len(reduced) < 3 or type(reduced[2]) is not tuple or len(reduced[2]) < 2 or getattr(reduced[2][1], "shape", None) != tree.data.shape:
         return reduced
     return (*reduced[:2], (reduced[2][0], tree.data, *reduced[2][2:]), None, None, set_tree)
+
+
+@reduces_all("sklearn.tree._tree.Tree")
+def reduce_decisions(pickler: StatePickler, tree: Any) -> Any:
+    """What it shows of itself are arrays in its memory; those travel as such (`_of_a_tree`), it as copies of them."""
+    reduced = pickler.ordinary(tree)
+    if len(reduced) != 3 or type(reduced[2]) is not dict:
+        return reduced
+    return *reduced[:2], {name: value.copy() if hasattr(value, "copy") else value for name, value in reduced[2].items()}
+
+
+@walks(*(f"sklearn.neighbors._{kind}_tree.BinaryTree{bits}" for kind in ("kd", "ball") for bits in (32, 64)))
+def of_tree(tree: Any) -> tuple[Any, ...]:
+    """The array that it was made of is hidden from the collector."""
+    return (tree.__getstate__()[0],)
 
 
 @reduces("numpy.void", "numpy.record")
@@ -229,6 +253,8 @@ def _borrowed(pickler: StatePickler, array: Any, lender: Any) -> Any:
         return _mapped(pickler, array)
     if type(lender).__module__ == "mmap":
         return pickler.pin(array, "it lies in mapped memory")
+    if f"{type(lender).__module__}.{type(lender).__qualname__}" == "sklearn.tree._tree.Tree":
+        return _of_a_tree(array, lender)
     try:
         if "torch" in sys.modules and isinstance(lender, sys.modules["torch"].Tensor):
             start = lender.untyped_storage().data_ptr()
@@ -239,7 +265,14 @@ def _borrowed(pickler: StatePickler, array: Any, lender: Any) -> Any:
     if type(lender).__module__.partition(".")[0] in ("sklearn", "pandas", "scipy"):
         return None
     layout = (_class(array), address(array) - start, array.shape, array.strides, array.dtype, bool(array.flags.writeable))
-    return borrow, (lender, *layout), _state(array), None, None, set_state
+    return borrow, (lender, *layout, type(array.base) is memoryview), _state(array), None, None, set_state
+
+
+def _of_a_tree(array: Any, lender: Any) -> Any:
+    """A decision tree shows its own memory as arrays, made anew each time."""
+    shown = lender.__getstate__()
+    same = [part for part in ("nodes", "values") if shown[part].__array_interface__ == array.__array_interface__]
+    return (part_of_tree, (lender, same[0])) if same else None
 
 
 def _mapped(pickler: StatePickler, array: Any) -> Any:
@@ -340,10 +373,12 @@ def view(root: Any, cls: Any, offset: int, shape: Any, strides: Any, dtype: Any,
     """An array in the memory of another one."""
     import numpy
 
-    # Without gaps, so these are views; numpy then names the root itself as the base of what lies in them.
-    memory = _in_memory_order(root.view(numpy.ndarray)).reshape(-1)
-    if not root.dtype.hasobject and root.size and root.dtype.itemsize:
-        memory = memory.view("u1")
+    if root.flags.forc and not root.dtype.hasobject:
+        memory = root
+    else:  # without gaps, so these are views; numpy then names the root itself as the base of what lies in them
+        memory = _in_memory_order(root.view(numpy.ndarray)).reshape(-1)
+        if not root.dtype.hasobject and root.size and root.dtype.itemsize:
+            memory = memory.view("u1")
     made = _over(memory, cls, offset, shape, strides, dtype, writeable)
     if isinstance(made, numpy.memmap) and isinstance(root, numpy.memmap):
         made._mmap = root._mmap
@@ -368,6 +403,10 @@ def bare(cls: Any) -> Any:
     return cls.__new__(cls)
 
 
+def part_of_tree(tree: Any, part: str) -> Any:
+    return tree.__getstate__()[part]
+
+
 def set_tree(tree: Any, state: tuple[Any, ...]) -> None:
     tree.__setstate__(state)
 
@@ -377,13 +416,26 @@ def void(root: Any, cls: Any, offset: int, dtype: Any) -> Any:
     return view(root, None, offset, (), (), dtype, True)[()]
 
 
-def borrow(lender: Any, cls: Any, offset: int, shape: Any, strides: Any, dtype: Any, writeable: bool) -> Any:
-    """An array in the memory of a bytearray, a tensor…"""
+def borrow(lender: Any, cls: Any, offset: int, shape: Any, strides: Any, dtype: Any, writeable: bool, held: bool) -> Any:
+    """An array in the memory of a bytearray, a tensor… `held`: which may not be moved while the array is there."""
+    import numpy
+
     if type(lender).__module__.partition(".")[0] == "torch":
         from nbos_kernel import tensors
 
-        lender = tensors.memory(lender)
-    return _over(lender, cls, offset, shape, strides, dtype, writeable)
+        return _over(tensors.memory(lender), cls, offset, shape, strides, dtype, writeable)
+    made = _over(lender, cls, offset, shape, strides, dtype, writeable)
+    if not held or not made.size or not dtype.itemsize:
+        return made
+    if cls is not None or not made.flags.c_contiguous:
+        return _over(numpy.frombuffer(lender, "u1"), cls, offset, shape, strides, dtype, writeable)
+    made = numpy.frombuffer(lender, dtype, made.size, offset)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a view of it would have another base
+        made.shape = shape
+    if not writeable:
+        made.flags.writeable = False
+    return made
 
 
 def mapped(name: str, path: str, cls: Any, dtype: Any, mode: str, offset: int, shape: Any, order: str, content: Any) -> Any:

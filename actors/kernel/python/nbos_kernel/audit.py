@@ -18,10 +18,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from nbos_kernel import wire
+from nbos_kernel.background import Background
 from nbos_kernel.capture import Capture
 from nbos_kernel.chunks import Send
 from nbos_kernel.delta import Delta
-from nbos_kernel.digest import Digest
+from nbos_kernel.digest import Digest, Own
 from nbos_kernel.pins import BOOK, Placeholder, is_absent
 from nbos_kernel.session import Session
 from nbos_kernel.streams import Body
@@ -46,6 +47,8 @@ class Audit:
     def __init__(self, session: Session, capture: Capture) -> None:
         self._session = session
         self._capture = capture
+        self._own = Own(session.shell)
+        self._background = Background()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "nbos_kernel.scratch", str(theirs.fileno())], pass_fds=[theirs.fileno()], cwd=os.getcwd(),
@@ -90,13 +93,17 @@ class Audit:
     def _checked(self, delta: Delta, suspects: set[str]) -> Delta:
         start = time.perf_counter()
         try:
-            for _ in range(ROUNDS):
+            for turn in range(2 * ROUNDS):
                 if self._socket is None:
                     break
                 wrong = self._differences(delta, suspects)
                 if not wrong:
                     break
-                delta = self._without(delta, wrong)
+                if turn < ROUNDS and self._background.runs():
+                    # A thread may have changed it since the capture: what is wrong is so each time.
+                    delta = _replaced(delta, self._captured(wrong))
+                else:
+                    delta = self._without(delta, wrong)
         except Exception as error:  # noqa: BLE001 - the audit must not cost the cell
             self._end(f"{type(error).__name__}: {error}")
         self.cells += 1
@@ -107,13 +114,18 @@ class Audit:
         names = self._names()
         header = {"t": "delta", "groups": delta.groups, "deleted": delta.deleted, "pinned": self._placed(delta.pinned),
                   "execution_count": self._session.shell.execution_count, "of": sorted(names)}
-        self._say(header, delta.body)
         ours = self._walk(names)
+        self._say(header, delta.body)
         answer, theirs = self._answer()
         failed = {name: it["why"] for it in answer["failed"] for name in it["names"] if name in names}
         different = {name for name in names if ours.get(name) != theirs.get(name)}
+        moving: set[str] = set()
+        if different:
+            # What a thread changes at this moment is neither right nor wrong there; it is looked at again with the next delta.
+            again = self._walk(names)
+            moving = {name for name in different if ours.get(name) != again.get(name)}
         sent = {name for group in delta.groups for name in group["names"]}
-        certain = {name for name in different if name in sent or name in failed or name in suspects}
+        certain = {name for name in different - moving if name in sent or name in failed or name in suspects}
         self._suspects = different - certain
         if self._suspects:
             self._capture.look_at_everything = True
@@ -152,10 +164,13 @@ class Audit:
             if type(value) is not Placeholder:
                 session.announced.add(f"{name}\0{BOOK.pin(value, name, why).id}")
             _warn(f"NB0905: variable '{name}' would be wrong on another host, and stays on this one: {where}")
+        return _replaced(delta, self._captured(wrong))
+
+    def _captured(self, wrong: list[Difference]) -> Delta:
+        """These variables once more."""
         plan = self._capture.begin()
         plan.names.update(name for name, _ in wrong)
-        again = self._capture.finish(lambda: None)
-        return _replaced(delta, again)
+        return self._capture.finish(lambda: None)
 
     def _names(self) -> set[str]:
         namespace = self._session.namespace
@@ -168,7 +183,7 @@ class Audit:
         """Objects that stay here, and those that travel by name."""
         session = self._session
         session.codec.refresh()
-        return {key: pin.id for key, pin in BOOK.owned_ids().items()}, session.codec.by_name
+        return {key: pin.id for key, pin in BOOK.owned_ids().items()}, {**session.codec.by_name, **self._own.names}
 
     def _placed(self, pinned: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The list as a standby gets it: with the place where a pinned variable lives."""

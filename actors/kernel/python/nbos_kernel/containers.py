@@ -25,17 +25,18 @@ def reduce_dict_view(pickler: StatePickler, view: Any) -> Any:
     return dict_view, (owner, type(view).__name__.rpartition("_")[2])
 
 
-@reduces(*map(type, (iter({}.keys()), iter({}.values()), iter({}.items()))))
+@reduces(*map(type, (make(view) for make in (iter, reversed) for view in ({}.keys(), {}.values(), {}.items()))))
 def reduce_dict_iterator(pickler: StatePickler, iterator: Any) -> Any:
     """A live view: it fails when the dict grows, and sees values that change."""
     owner = next((it for it in gc.get_referents(iterator) if isinstance(it, dict)), None)
     if owner is None:
         return iter, ((),)
-    kind = {"keyiterator": "keys", "valueiterator": "values", "itemiterator": "items"}[type(iterator).__name__.rpartition("_")[2]]
+    name = type(iterator).__name__.rpartition("_")[2]
+    kind = {"key": "keys", "value": "values", "item": "items"}[name.removeprefix("reverse").removesuffix("iterator")]
     left = iterator.__length_hint__()
     if not left and len(owner):
         return pickler.pin(iterator, "its dict was changed while it was used")
-    return dict_iterator, (owner, kind, len(owner) - left)
+    return dict_iterator, (owner, kind, len(owner) - left, name.startswith("reverse"))
 
 
 @reduces(types.MappingProxyType)
@@ -149,8 +150,9 @@ def class_dict(cls: type) -> Any:
     return vars(cls)
 
 
-def dict_iterator(owner: dict[Any, Any], kind: str, steps: int) -> Any:
-    made = iter(getattr(owner, kind)())
+def dict_iterator(owner: dict[Any, Any], kind: str, steps: int, backwards: bool = False) -> Any:
+    view = getattr(owner, kind)()
+    made = reversed(view) if backwards else iter(view)
     for _ in range(steps):
         next(made)
     return made

@@ -140,11 +140,19 @@ def token(variable: Any, old: Any, used: bool) -> Any:
     """A token that puts the variable back to `old`, made by setting it to that for a moment."""
     missing = contextvars.Token.MISSING
     now = variable.get(missing)
+    if now is missing:  # made in another context than that of cells: there the variable must stay without a value
+        elsewhere = contextvars.Context()
+        if old is not missing:
+            elsewhere.run(variable.set, old)
+        made: contextvars.Token[Any] = elsewhere.run(variable.set, None)
+        if used:
+            elsewhere.run(variable.reset, made)
+        return made
     if old is missing and variable in _FIRST:
         variable.reset(_FIRST.pop(variable))
     elif old is not missing or _default(variable) is not missing:
         variable.set(_default(variable) if old is missing else old)
-    made = variable.set(variable.get(None) if now is missing else now)
+    made = variable.set(now)
     if used:
         variable.reset(made)
         set_variable(variable, now)

@@ -10,6 +10,7 @@ what two processes may differ in: addresses, the order of sets, modules, and obj
 from __future__ import annotations
 
 import collections
+import contextvars
 import enum
 import functools
 import hashlib
@@ -37,10 +38,20 @@ _CLASS_NOISE = frozenset(
 _SHAPE_DEPTH = 6
 
 
+class Own:
+    """What every process has its own of beside what travels by a tag: the shell and the streams it started with."""
+
+    def __init__(self, shell: Any) -> None:
+        streams = [(name, getattr(sys, name)) for name in ("__stdin__", "__stdout__", "__stderr__", "stdin", "stdout", "stderr")]
+        self._kept = [("shell", shell), *streams]
+        self.names = {id(it): name for name, it in self._kept if it is not None}
+
+
 class Digest:
     """One walk over all variables of a process.
 
-    `pinned` names objects that stay here (by identity), `named` those that every process has its own of.
+    `pinned` names objects that stay here (by identity), `named` those that every process has its own of: a kernel's
+    parts and streams are stand-ins there, where no kernel is, under the same names.
     With `detail` the walk keeps what it saw of these variables, to find the first difference.
     """
 
@@ -67,10 +78,13 @@ class Digest:
         noted: list[tuple[str, str]] | None = [] if name in self._wanted else None
         if noted is not None:
             self.seen_of[name] = noted
-        met, frozen, count = self._met, set(), 0
+        met, frozen, count, steps = self._met, set(), 0, 0
         stack: list[Child] = [(name, self._namespace[name])]
         while stack:
             path, obj = stack.pop()
+            steps += 1
+            if not steps & 1023:
+                check()
             kind = type(obj)
             below: list[Child] = []
             if kind in _ATOMS:
@@ -79,11 +93,9 @@ class Digest:
                 token = kind.__name__ + " " + (obj if kind is str else obj.hex())
             else:
                 count += 1
-                if not count & 1023:
-                    check()
                 key = id(obj)
                 pin = digest_libraries.pin_id(obj)
-                if pin is None and key in self._pinned and not (issubclass(kind, type) and count > 1) and not digest_libraries.travels(obj):
+                if pin is None and key in self._pinned and key not in self._named and not (issubclass(kind, type) and count > 1) and not digest_libraries.travels(obj):
                     pin = self._pinned[key]
                 if pin is not None:
                     token = "stays " + pin
@@ -104,7 +116,7 @@ class Digest:
                     try:
                         token, below = self._look(obj, kind)
                     except Exception as error:  # noqa: BLE001 - code of the notebook may be asked in there
-                        token, below = f"unreadable {type(error).__name__}", []
+                        token, below = f"unreadable {_name(kind)} {type(error).__name__}", []
             digest.update(token.encode("utf-8", "surrogatepass"))
             digest.update(b"\0")
             if noted is not None:
@@ -151,7 +163,22 @@ class Digest:
         below += slots
         if content is None and not isinstance(attributes, dict) and not slots and not self._is_notebooks(kind):
             return self._opaque(obj, kind)
+        if content is None and self._hides(kind):
+            # The protocol gives the attributes too, in a dictionary made for it: those are seen already.
+            below += [(step, it) for step, it in self._opaque(obj, kind)[1] if it is not attributes and type(it) is not dict]
         return f"object {_name(kind)}", below
+
+    def _hides(self, kind: type) -> bool:
+        """Whether a base in C keeps state beside the attributes (``random.Random``, a date) and shows it to the pickle protocol."""
+        for method in ("__reduce_ex__", "__reduce__", "__getstate__"):
+            home = next((cls for cls in kind.__mro__ if method in vars(cls)), object)
+            if home is object:
+                continue
+            if self._is_notebooks(home):
+                return False  # its own code: not ours to call
+            if method != "__getstate__" or not isinstance(vars(home)[method], types.FunctionType):
+                return True
+        return False
 
     def _opaque(self, obj: Any, kind: type) -> tuple[str, list[Child]]:
         """An object of a library written in C shows what it is only through the pickle protocol."""
@@ -163,13 +190,16 @@ class Digest:
             return f"opaque {_name(kind)}", []
         if isinstance(reduced, str):
             return f"opaque {_name(kind)} {reduced}", []
-        parts = [list(it) if hasattr(it, "__next__") else it for it in reduced[1:5]]
+        if _at_its_end(obj, reduced):
+            return f"{_name(kind)} at its end", []
+        parts = [list(it) if place > 1 and it is not None else it for place, it in enumerate(reduced[1:5])]
         return f"reduced {_name(kind)}", [(f"<state {i}>", it) for i, it in enumerate(parts) if it is not None]
 
     def _error(self, error: BaseException) -> tuple[str, list[Child]]:
         kind = type(error)
         below: list[Child] = [(".__class__", kind)] if self._is_notebooks(kind) else []
         below += [(".args", error.args), (".__cause__", error.__cause__), (".__dict__", dict(vars(error)))]
+        below += _slots(error, kind)
         return f"error {_name(kind)} {error.__suppress_context__}", below
 
     def _class(self, cls: type) -> tuple[str, list[Child]]:
@@ -185,7 +215,7 @@ class Digest:
         ]
         abstract = sorted(getattr(cls, "__abstractmethods__", ()))
         protocol = getattr(cls, "_is_protocol", None)
-        return f"class {_name(cls)} {sorted(members)} {abstract} {protocol}", below
+        return f"class {_name(cls)} {sorted(members)} {abstract} {protocol} {cls.__doc__!r}", below
 
     def _enum(self, cls: Any) -> tuple[str, list[Child]]:
         """Its members and the notebook's methods; the rest is made by the metaclass again."""
@@ -204,7 +234,16 @@ class Digest:
             (".__defaults__", func.__defaults__), (".__kwdefaults__", func.__kwdefaults__),
             (".__closure__", func.__closure__), (".__dict__", dict(func.__dict__)),
         ]
-        return f"function {func.__qualname__} of {home} {_code(func.__code__)}", below
+        if not _LAZY:
+            below.append((".__annotations__", dict(func.__annotations__)))
+        if home != "the notebook" and getattr(sys.modules.get(str(home)), "__dict__", None) is not func.__globals__:
+            below += [(f".__globals__[{name!r}]", func.__globals__[name]) for name in sorted(_globals_of(func.__code__)) if name in func.__globals__]
+        return f"function {func.__name__} {func.__qualname__} of {home} {_code(func.__code__)} {func.__doc__!r}", below
+
+    def in_context(self, context: contextvars.Context) -> list[Child]:
+        """The values of variables that the notebook has names for, in the order of those."""
+        names = sorted((name, it) for name, it in self._namespace.items() if type(it) is contextvars.ContextVar)
+        return [(f"[{name}]", context[it]) for name, it in names if it in context]
 
     def _is_notebooks(self, cls: type) -> bool:
         known = self._classes.get(cls)
@@ -213,8 +252,8 @@ class Digest:
         return known
 
     def _set(self, it: Any) -> tuple[str, list[Child]]:
-        shaped = sorted((self.shape(element, 0), i, element) for i, element in enumerate(it))
-        return f"{_name(type(it))} {len(it)}", [(f"<element {i}>", element) for i, (_, _, element) in enumerate(shaped)]
+        shaped = sorted((self.shape(element, 0), self._met.get(id(element), ("", 0))[:2], i, element) for i, element in enumerate(it))
+        return f"{_name(type(it))} {len(it)}", [(f"<element {i}>", element) for i, (*_, element) in enumerate(shaped)]
 
     def shape(self, obj: Any, depth: int) -> str:
         """A text to order the elements of a set by: equal in two processes for equal elements."""
@@ -302,17 +341,28 @@ def _slots(obj: Any, kind: type) -> list[Child]:
 
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class made at run time
+# From Python 3.14 on annotations are code, which is run when they are asked for.
+_LAZY = sys.version_info >= (3, 14)
 
 
 def _name(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
+def _at_its_end(obj: Any, reduced: tuple[Any, ...]) -> bool:
+    """Where an iterator was when nothing was left means nothing."""
+    inner = reduced[1][0] if type(obj) is enumerate else obj
+    return type(inner) in _ITERATORS and inner.__length_hint__() == 0
+
+
+_ITERATORS = tuple(type(iter(it)) for it in ([], (), "", "\u0100", b"", range(1)))
+
+
 def _is_notebooks(cls: type) -> bool:
     """Whether no module can give a class."""
-    if not cls.__flags__ & _HEAP_TYPE:
-        return False
     module = getattr(cls, "__module__", None)
+    if not cls.__flags__ & _HEAP_TYPE or module == "pybind11_builtins":
+        return False
     return module == "__main__" or not isinstance(module, str) or module not in sys.modules
 
 
@@ -322,6 +372,11 @@ def _found(func: Any) -> bool:
     for step in func.__qualname__.split("."):
         found = getattr(found, step, None)
     return found is func and func.__module__ != "__main__"
+
+
+def _globals_of(code: types.CodeType) -> set[str]:
+    names = set(code.co_names)
+    return names.union(*(_globals_of(it) for it in code.co_consts if isinstance(it, types.CodeType)))
 
 
 def _code(code: types.CodeType) -> str:
@@ -385,7 +440,7 @@ def _memory(_: Digest, it: memoryview) -> tuple[str, list[Child]]:
         content = hashlib.blake2b(it.tobytes(), digest_size=16).hexdigest()
     except ValueError:
         return "released memory", []
-    return f"memory {it.format} {it.shape} {it.readonly} {content}", []
+    return f"memory {it.format} {it.shape} {it.strides} {it.readonly} {content}", [(".obj", it.obj)]
 
 
 def _string_io(_: Digest, it: Any) -> tuple[str, list[Child]]:
@@ -401,6 +456,32 @@ def _proxy(_: Digest, it: types.MappingProxyType[Any, Any]) -> tuple[str, list[C
     """Most often the dictionary of a class."""
     names = sorted((name for name in it if name not in _CLASS_NOISE), key=str)
     return f"mappingproxy {names}", [(f"[{name!r}]", it[name]) for name in names if type(it[name]) not in _DESCRIPTORS]
+
+
+def _is_librarys(variable: contextvars.ContextVar[Any]) -> bool:
+    modules = [module for name, module in list(sys.modules.items()) if name != "__main__" and isinstance(module, types.ModuleType)]
+    return any(value is variable for module in modules for value in list(vars(module).values()))
+
+
+def _context_variable(_: Digest, it: contextvars.ContextVar[Any]) -> tuple[str, list[Child]]:
+    """With its value in the context that cells run in. That of a library's is every process's own."""
+    if _is_librarys(it):
+        return f"variable {it.name} of a library", []
+    missing = contextvars.Token.MISSING
+    return f"variable {it.name}", [
+        (path, value) for path, value in (("<value>", it.get(missing)), ("<default>", contextvars.Context().run(it.get, missing))) if value is not missing]
+
+
+def _context(digest: Digest, it: contextvars.Context) -> tuple[str, list[Child]]:
+    """What the notebook's own variables are in it; a kernel has more of them."""
+    return "context", digest.in_context(it)
+
+
+def _token(_: Digest, it: contextvars.Token[Any]) -> tuple[str, list[Child]]:
+    missing = contextvars.Token.MISSING
+    if _is_librarys(it.var):
+        return f"token {' used ' in repr(it)}", [(".var", it.var)]
+    return f"token {it.old_value is missing} {' used ' in repr(it)}", [(".var", it.var), *([] if it.old_value is missing else [(".old_value", it.old_value)])]
 
 
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)
@@ -427,6 +508,7 @@ _RULES: dict[type, Callable[[Digest, Any], tuple[str, list[Child]]]] = {
     io.TextIOWrapper: _file, io.BufferedReader: _file, io.BufferedWriter: _file, io.FileIO: _file, io.BufferedRandom: _file,
     type({}.keys()): _view, type({}.values()): _view, type({}.items()): _view,
     type({}.keys().__iter__()): lambda _, it: (type(it).__name__, []),
+    contextvars.ContextVar: _context_variable, contextvars.Context: _context, contextvars.Token: _token,
     types.CodeType: lambda _, it: (f"code {_code(it)}", []),
     re.Pattern: lambda _, it: (f"pattern {it.pattern!r} {it.flags}", []),
 }

@@ -61,20 +61,31 @@ def _hash(data: Any) -> str:
 
 
 def _array(array: Any) -> Found:
-    import numpy
-
     kind = type(array)
     flags = f"{array.flags.c_contiguous}{array.flags.f_contiguous}{array.flags.writeable}"
     layout = f"{kind.__module__}.{kind.__qualname__} {array.dtype.str} {array.dtype} {array.shape} {array.strides} {flags}"
-    below: list[Child] = [("<memory>", Memory.of(_owner(array)))] if array.size and array.dtype.itemsize else []
+    below: list[Child] = []
+    if array.size and array.dtype.itemsize:
+        memory = Memory.of(_owner(array))
+        below.append(("<memory>", memory))
+        layout += f" at {memory.offset(array.__array_interface__['data'][0])}"
     if array.dtype.hasobject:
         below += [(f"[{i}]", it) for i, it in enumerate(array.ravel("K").tolist())] if not array.dtype.names else [("<items>", array.tolist())]
     else:
-        layout += " " + _hash(numpy.ascontiguousarray(array).view("u1").reshape(-1).data if array.size and array.dtype.itemsize else b"")
+        layout += " " + _hash(_items_of(array) if array.size and array.dtype.itemsize else b"")
     for name, value in sorted(getattr(array, "__dict__", {}).items()):
         if name != "_basedict":
             below.append((f".{name}", value))
     return layout, below
+
+
+def _items_of(array: Any) -> Any:
+    """Its bytes, without those between the fields of a record."""
+    import numpy
+
+    if array.dtype.names:
+        return b"".join(bytes(_items_of(numpy.asarray(array[name]))) for name in array.dtype.names)
+    return numpy.ascontiguousarray(array).view("u1").reshape(-1).data
 
 
 def _owner(array: Any) -> Any:
@@ -95,6 +106,14 @@ class Memory:
     """Stands for memory that several arrays lie in: one for each owner."""
 
     _made: ClassVar[dict[int, tuple[Any, Memory]]] = {}
+
+    def __init__(self) -> None:
+        self._first: int | None = None
+
+    def offset(self, address: int) -> int:
+        """Where an array begins, from where the first one did: a view may travel without the rest of its memory."""
+        self._first = address if self._first is None else self._first
+        return address - self._first
 
     @classmethod
     def of(cls, owner: Any) -> Memory:
@@ -151,7 +170,9 @@ def _extension(array: Any) -> Found:
     if kind == "Categorical":
         return f"Categorical {array.ordered}", [(".categories", list(array.categories)), (".codes", array.codes.tolist())]
     if hasattr(array, "asi8"):
-        return f"{kind} {array.dtype}", [("<values>", array.asi8.tolist())]
+        return f"{kind} {array.dtype} {len(array)} {_hash(array.asi8.tobytes())}", []
+    if kind == "NumpyExtensionArray" and not array.dtype.numpy_dtype.hasobject:
+        return f"{kind} {array.dtype} {len(array)} {_hash(array.to_numpy().tobytes())}", []
     return f"{kind} {array.dtype} {len(array)}", [("<values>", [_plain(it) for it in array])]
 
 
@@ -172,9 +193,19 @@ def _tensor(tensor: Any) -> Found:
         plain = tensor.detach().contiguous()
         import torch
 
-        about += f" {tensor.stride()} " + _hash(plain.reshape(-1).view(torch.uint8).numpy().data if plain.numel() else b"")
+        about += f" {tensor.stride()} {tensor.storage_offset()} " + _hash(plain.reshape(-1).view(torch.uint8).numpy().data if plain.numel() else b"")
         below.append(("<memory>", Memory.of(_Pointer.of(tensor.untyped_storage().data_ptr()))))
     return about, below
+
+
+def _storage(storage: Any) -> Found:
+    import torch
+
+    untyped = getattr(storage, "_untyped_storage", storage)
+    if str(untyped.device) != "cpu":
+        return f"storage {untyped.device} {untyped.nbytes()}", []
+    content = torch.empty(0, dtype=torch.uint8).set_(untyped).numpy().data if untyped.nbytes() else b""
+    return f"{type(storage).__name__} {getattr(storage, 'dtype', None)} {_hash(content)}", [("<memory>", Memory.of(_Pointer.of(untyped.data_ptr())))]
 
 
 class _Pointer:
@@ -189,18 +220,47 @@ def _generator(generator: Any) -> Found:
     return "generator", [("<state>", generator.get_state())]
 
 
-def _figure(figure: Any) -> Found:
-    axes = [
-        (axis.get_title(), axis.get_xlabel(), axis.get_ylabel(), axis.get_xlim(), axis.get_ylim(),
-         [(line.get_label(), list(map(float, line.get_xdata(True))), list(map(float, line.get_ydata(True)))) for line in axis.lines])
-        for axis in figure.axes if hasattr(axis, "lines")
-    ]
-    return f"Figure {figure.get_size_inches().tolist()} {figure.dpi}", [(".axes", repr(axes))]
-
-
 def _artist(artist: Any) -> Found:
-    figure = artist.get_figure() if hasattr(artist, "get_figure") else None
-    return f"artist {type(artist).__name__}", [(".figure", figure)] if figure is not None else []
+    """A figure, and all that is drawn in it. Nothing is asked that makes ticks or chooses limits: that would change it."""
+    about = {}
+    below: list[Child] = []
+    for name, value in sorted(vars(artist).items()):
+        if not name.lstrip("_").startswith(_DRAWN) and name not in _CACHED_IN_ARTISTS:
+            if isinstance(value, (bool, int, float, str, type(None))) or (type(value) is tuple and all(isinstance(it, (float, str)) for it in value)):
+                about[name] = value
+            elif type(value).__module__ == "numpy":
+                below.append((f".{name}", _content_of(value)))
+    if hasattr(artist, "dataLim"):
+        below.append((".dataLim", _content_of(artist.dataLim._points)))
+        for axis, on in (("x", artist.get_autoscalex_on()), ("y", artist.get_autoscaley_on())):
+            if not on:
+                about[axis] = tuple(map(float, artist._viewLim._points[:, axis == "y"]))
+    if "axes" in vars(artist) or hasattr(artist, "dataLim"):
+        below.append((".figure", artist.get_figure()))
+    if hasattr(artist, "dataLim") or hasattr(artist, "suptitle"):
+        below += [(f"<child {i}>", it) for i, it in enumerate(artist.get_children())]
+    elif hasattr(artist, "label"):
+        below.append((".label", artist.label))
+    return f"{type(artist).__module__}.{type(artist).__qualname__} {about}", below
+
+
+def _content_of(array: Any) -> Any:
+    return array.tolist() if array.dtype.hasobject else f"{array.dtype} {array.shape} {_hash(array.tobytes())}"
+
+
+# What an artist notes while it is drawn.
+_DRAWN = ("stale", "invalid", "cached", "mouseover", "remove_method", "layout", "renderer", "tight")
+_CACHED_IN_ARTISTS = frozenset({"_x", "_y", "_xy", "_subslice", "_transformed_path", "_path", "_dpi", "_original_dpi", "number", "_us_lw"})
+
+
+def _transform(it: Any) -> Found:
+    """Matrices are kept once they are asked for, in all but those that are nothing else."""
+    own = type(it).__name__ in ("Affine2D", "Bbox", "LockableBbox")
+    skipped = _OF_TRANSFORMS if own else _OF_TRANSFORMS | {"_mtx", "_matrix", "_points", "_affine"}
+    return f"{type(it).__module__}.{type(it).__qualname__}", [(f".{n}", v) for n, v in sorted(vars(it).items()) if n not in skipped]
+
+
+_OF_TRANSFORMS = frozenset({"_invalid", "_inverted", "_parents", "_shorthand_name"})
 
 
 def _weak_mapping(it: Any) -> Found:
@@ -221,6 +281,24 @@ _MADE_AGAIN = frozenset({"_warned_capturable_if_run_uncaptured", "_zero_grad_pro
 
 def _optimizer(it: Any) -> Found:
     return f"optimizer {type(it).__name__}", [(f".{n}", v) for n, v in sorted(vars(it).items()) if n not in _MADE_AGAIN]
+
+
+def _compiled(it: Any) -> Found:
+    """Its ``forward`` is made from the module and the context, and has a copy of what the module was then."""
+    made = ("forward", "_forward", "_torchdynamo_wrapper_id")
+    return "compiled module", [(f".{n}", v) for n, v in sorted(vars(it).items()) if n not in made]
+
+
+def _logger(it: Any) -> Found:
+    """Its parent and its manager lead to all loggers of the process; how long it remembers its level is its own affair."""
+    own = {name: value for name, value in vars(it).items() if name not in ("parent", "manager", "_cache", "name", "level", "propagate", "disabled")}
+    about = f"{type(it).__module__}.{type(it).__qualname__} {it.name} {it.level} {it.propagate} {it.disabled}"
+    return about, [(".__class__", type(it)), *((f".{name}", own[name]) for name in sorted(own))]
+
+
+def _temporary(it: Any) -> Found:
+    """It keeps what it was asked for."""
+    return f"temporary file {it.name} {it.delete}", [(".file", it.file)]
 
 
 def _by_name(obj: Any) -> Found:
@@ -250,12 +328,26 @@ def _c_array(it: Any) -> Found:
     return f"ctypes array {type(it)._type_.__name__} {type(it)._length_}", [("<memory>", bytes(memoryview(it).cast("B")))]
 
 
+def _compressed(it: Any) -> Found:
+    """What it draws from is its own, and opened under its full name elsewhere."""
+    return f"{type(it).__qualname__} {getattr(it, 'name', None)} {it.closed} {None if it.closed else it.tell()}", []
+
+
+def _left(it: Any) -> Found:
+    """The order of a set is each process's own: what an iterator over one has still to give is a list elsewhere."""
+    reduced = it.__reduce__()
+    left, at = reduced[1][0], reduced[2] if len(reduced) > 2 else 0
+    return ("iterator at its end", []) if at >= len(left) else (f"iterator at {at}", [("<list>", left)])
+
+
 _RULES: dict[str, Any] = {
+    "nbos_kernel.digest_libraries.Memory": lambda _: ("memory", []),
     "sklearn.utils._bunch.Bunch": _bunch, "sklearn.utils.Bunch": _bunch, "scipy.spatial._ckdtree.cKDTree": _tree, "_ctypes.Array": _c_array,
     "sklearn.neighbors._kd_tree.BinaryTree64": _tree, "sklearn.neighbors._ball_tree.BinaryTree64": _tree,
     "numpy.ma.MaskedArray": _masked, "numpy.ma.core.MaskedArray": _masked, "numpy.ndarray": _array, "numpy.generic": _scalar,
     "numpy.dtype": _shown, "numpy.random._generator.Generator": _random, "numpy.random.mtrand.RandomState": _random,
-    "numpy.random.bit_generator.BitGenerator": _bits, "numpy.ufunc": _shown,
+    "numpy.random.bit_generator.BitGenerator": _bits, "numpy.ufunc": _shown, "numpy._ArrayFunctionDispatcher": lambda it: (f"function {it.__module__}.{it.__qualname__}", []),
+   
     "pandas.DataFrame": _frame, "pandas.core.frame.DataFrame": _frame, "pandas.Series": _series, "pandas.core.series.Series": _series,
     "pandas.Index": _index, "pandas.core.indexes.base.Index": _index,
     "pandas.api.extensions.ExtensionArray": _extension, "pandas.core.arrays.base.ExtensionArray": _extension,
@@ -264,16 +356,20 @@ _RULES: dict[str, Any] = {
     "pandas._libs.tslibs.nattype._NaT": _timestamp, "pandas._libs.missing.NAType": _timestamp,
     "pandas._libs.tslibs.offsets.BaseOffset": _shown, "pandas._libs.tslibs.period._Period": _shown,
     "torch.Tensor": _tensor, "torch.Generator": _generator, "torch._C.Generator": _generator, "torch.dtype": _shown,
-    "torch.device": _shown, "torch.Size": _shown, "torch.layout": _shown, "torch.autograd.graph.Node": _by_name,
-    "matplotlib.figure.Figure": _figure, "matplotlib.artist.Artist": _artist,
-    "IPython.core.interactiveshell.InteractiveShell": _by_name, "logging.Logger": _shown, "threading.Thread": _by_name,
+    "torch._ops.OpOverloadPacket": _shown, "torch._ops.OpOverload": _shown, "torch.device": _shown, "torch.Size": _shown, "torch.storage.UntypedStorage": _storage, "torch.storage.TypedStorage": _storage,
+    "torch.layout": _shown, "torch.autograd.graph.Node": _by_name,
+    "matplotlib.artist.Artist": _artist, "matplotlib.transforms.TransformNode": _transform,
+    "IPython.core.interactiveshell.InteractiveShell": _by_name, "logging.Logger": _logger, "logging.Manager": _by_name, "threading.Thread": _by_name,
     "_thread.lock": lambda it: (f"lock {it.locked()}", []), "_thread.RLock": _by_name,
-    "contextvars.ContextVar": lambda it: (f"ContextVar {it.name}", []), "sqlite3.Connection": _by_name, "sqlite3.Cursor": _by_name,
+    "sqlite3.Connection": _by_name, "sqlite3.Cursor": _by_name,
     "datetime.tzinfo": _shown, "decimal.Decimal": _shown, "fractions.Fraction": _shown, "uuid.UUID": _shown, "pathlib.PurePath": _shown,
     "typing._Final": _shown, "types.GenericAlias": _shown, "types.UnionType": _shown,
+    "gzip.GzipFile": _compressed, "bz2.BZ2File": _compressed, "lzma.LZMAFile": _compressed,
+    "ipaddress._IPAddressBase": _shown, "builtins.set_iterator": _left, "builtins.odict_iterator": _left, "builtins.list_iterator": _left,
     "functools._lru_cache_wrapper": lambda it: ("lru_cache", [(".__wrapped__", it.__wrapped__), ("<size>", it.cache_info().maxsize)]),
     "weakref.WeakKeyDictionary": _weak_mapping, "weakref.WeakValueDictionary": _weak_mapping, "_weakrefset.WeakSet": _weak_set,
     "torch.nn.modules.module._WrappedHook": _hook, "torch.optim.optimizer.Optimizer": _optimizer, "torch.optim.Optimizer": _optimizer,
+    "torch._dynamo.eval_frame.OptimizedModule": _compiled, "tempfile._TemporaryFileWrapper": _temporary,
     "operator.attrgetter": _shown, "operator.itemgetter": _shown,
 }
 _VALUES = (_shown, _scalar, _timestamp, _index, _by_name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import types
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,8 @@ def reduce_callbacks(pickler: StatePickler, callbacks: Any) -> Any:
         signal: {number: func for number, func in _alive(connected) if number in callbacks._pickled_cids or _stays_valid(func)}
         for signal, connected in callbacks.callbacks.items()
     }
-    # Asking for the state took a number; the next one to be given is the same as here.
+    # Asking for the state took a number: the next one to be given is the same here, there, and without a capture.
+    callbacks._cid_gen = itertools.count(reduced[2]["_cid_gen"])
     return (*reduced[:2], {**reduced[2], "callbacks": kept}, *reduced[3:])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gc
 import io
 import os
@@ -9,6 +10,7 @@ import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from nbos_kernel import compressed
 from nbos_kernel.pins import absent
 from nbos_kernel.registry import reduces, reduces_all, walks
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from nbos_kernel.pickler import StatePickler
 
 
+_BUFFERED = (io.BufferedReader, io.BufferedWriter, io.BufferedRandom)
 _LARGEST = 64 << 20  # bytes of a text file that is read once more to find out where its reader is
 
 
@@ -25,12 +28,14 @@ def reduce(pickler: StatePickler, file: Any) -> Any:
     if known is not None:
         return known
     under = _raw(file)
-    if isinstance(file, io.TextIOWrapper) and (under is None or isinstance(under, io.BytesIO)):
-        return _over_memory(pickler, file, under)
+    if isinstance(file, io.TextIOWrapper) and not isinstance(under, _BUFFERED):
+        return _over(pickler, file, under)
+    if isinstance(file, _BUFFERED) and isinstance(getattr(file, "raw", None), io.BytesIO) and not file.closed:
+        return _buffered(file)
     name, mode = getattr(file, "name", None), getattr(file, "mode", "r")
-    if file.closed:
-        return closed, (type(file), name if isinstance(name, (str, bytes, int)) else "", mode)
-    path = _path(file, name)
+    if file.closed:  # the pipe of a process has no mode
+        return closed, (type(file), name if isinstance(name, (str, bytes, int)) else "", getattr(file, "mode", None))
+    path = path_of(file, name)
     if path is None:
         return pickler.pin(file, "it is not a regular file")
     options: dict[str, Any] = {}
@@ -54,9 +59,23 @@ def reduce_memory_file(pickler: StatePickler, file: Any) -> Any:
     return (closed_in_memory, (type(file),)) if file.closed else pickler.ordinary(file)
 
 
-@reduces_all("tempfile._TemporaryFileWrapper", "tempfile.SpooledTemporaryFile")
+@reduces_all("tempfile._TemporaryFileWrapper")
 def reduce_temporary(pickler: StatePickler, file: Any) -> Any:
-    return pickler.pin(file, "a temporary file belongs to one process")
+    if file.delete and not file.file.closed:
+        return pickler.pin(file, "a temporary file belongs to one process")
+    return bare, (type(file),), (file.file, file.name, file.delete), None, None, set_temporary
+
+
+@reduces_all("tempfile.SpooledTemporaryFile")
+def reduce_spooled(pickler: StatePickler, file: Any) -> Any:
+    if file._rolled and not file.closed:
+        return pickler.pin(file, "a temporary file belongs to one process")
+    return bare, (type(file),), vars(file), None, None, set_attributes
+
+
+@reduces_all(codecs.StreamReader, codecs.StreamWriter, codecs.StreamReaderWriter, codecs.StreamRecoder)
+def reduce_stream(pickler: StatePickler, stream: Any) -> Any:
+    return bare, (type(stream),), vars(stream), None, None, set_attributes
 
 
 @reduces(tempfile.TemporaryDirectory)
@@ -68,8 +87,8 @@ def reduce_directory(pickler: StatePickler, directory: Any) -> Any:
 @walks(io.IOBase)
 def children(file: Any) -> tuple[Any, ...]:
     attributes = getattr(file, "__dict__", None) or {}
-    under = _raw(file) if isinstance(file, io.TextIOWrapper) else None
-    return (*attributes.values(), *((under,) if isinstance(under, io.BytesIO) else ()))
+    under = _raw(file) if isinstance(file, io.TextIOWrapper) else file.raw if isinstance(file, _BUFFERED) else None
+    return (*attributes.values(), *((under,) if under is not None and not isinstance(under, (*_BUFFERED, io.FileIO)) else ()))
 
 
 def _raw(file: Any) -> Any:
@@ -81,7 +100,7 @@ def _raw(file: Any) -> Any:
         return None  # detached
 
 
-def _path(file: Any, name: Any) -> str | None:
+def path_of(file: Any, name: Any) -> str | None:
     """Where the file is; the name it was opened by may be relative to another directory than the current one."""
     if not isinstance(name, (str, bytes)):
         return None
@@ -127,13 +146,32 @@ def _newline(file: io.TextIOWrapper) -> str | None:
     return texts[1] if len(texts) == 3 and texts[1] in ("", "\n", "\r", "\r\n") else None
 
 
-def _over_memory(pickler: StatePickler, file: Any, under: Any) -> Any:
+def _over(pickler: StatePickler, file: Any, under: Any) -> Any:
+    """Over memory, or over a compressed file."""
     if under is None or file.closed:
         return pickler.pin(file, "what it wrote to is gone")
-    content = under.getvalue()
-    position = _told(file, lambda: io.TextIOWrapper(io.BytesIO(content), file.encoding, file.errors, newline=_newline(file)))
+    if isinstance(under, io.BytesIO):
+        again = lambda: io.BytesIO(under.getvalue())  # noqa: E731
+    elif compressed.is_one(under) and under.readable() and compressed.path_of(under) is not None:
+        again = lambda: compressed.again(under)  # noqa: E731
+    else:
+        return pickler.pin(file, "what it reads or writes is not a regular file")
+    position = _told(file, lambda: io.TextIOWrapper(again(), file.encoding, file.errors, newline=_newline(file)))
     file.flush()
     return over_memory, (under, file.encoding, file.errors, file.line_buffering, position, _newline(file))
+
+
+def _buffered(file: Any) -> Any:
+    """Over memory. Where the memory stands tells how far it was read ahead."""
+    size = max(1, file.__sizeof__() - type(file).__basicsize__)
+    under = file.raw
+    if not isinstance(file, io.BufferedReader):
+        file.flush()
+    position = file.tell()
+    ahead = under.tell() - position if isinstance(file, io.BufferedReader) else 0
+    # The buffer began where it was filled from, or at the position when it holds the end.
+    start = position if under.tell() >= len(under.getbuffer()) else max(0, under.tell() - size)
+    return buffered, (type(file), under, size, position, start if ahead > 0 else None), file.__dict__ or None, None, None, set_attributes
 
 
 # What payloads call.
@@ -169,13 +207,15 @@ def closed_in_memory(cls: type) -> Any:
     return made
 
 
-def closed(cls: type, name: Any, mode: str) -> Any:
+def closed(cls: type, name: Any, given: str | None) -> Any:
     """A closed file object; its name and mode are all that is left of it."""
+    mode = given or "r"
     raw = io.FileIO(os.open(os.devnull, os.O_RDWR), "r+" if "+" in mode else "w" if set(mode) & set("wax") else "r")
     made: Any = raw
     if cls is io.TextIOWrapper:
         made = io.TextIOWrapper(io.BufferedReader(raw) if raw.readable() else io.BufferedWriter(raw))
-        made.mode = mode
+        if given is not None:
+            made.mode = mode
     elif cls is not io.FileIO:
         made = cls(raw)
     raw.name = name
@@ -187,6 +227,25 @@ def over_memory(under: Any, encoding: str, errors: str, line_buffering: bool, po
     made = io.TextIOWrapper(under, encoding, errors, newline, line_buffering)
     made.seek(position)
     return made
+
+
+def buffered(cls: Any, under: Any, size: int, position: int, start: int | None) -> Any:
+    under.seek(position if start is None else start)
+    made = cls(under, size)
+    if start is not None:
+        made.peek(1)
+        made.read(position - start)
+    return made
+
+
+def bare(cls: Any) -> Any:
+    return cls.__new__(cls)
+
+
+def set_temporary(made: Any, state: tuple[Any, str, bool]) -> None:
+    file, name, delete = state
+    tempfile._TemporaryFileWrapper.__init__(made, file, name, delete=False)  # type: ignore[attr-defined]
+    made.delete, made._closer.close_called = delete, file.closed
 
 
 def temporary_directory(name: str, attributes: dict[str, Any]) -> Any:

@@ -9,8 +9,8 @@ from nbos_kernel.registry import reduces_all, walks
 if TYPE_CHECKING:
     from nbos_kernel.pickler import StatePickler
 
-# What a frame's own state covers; anything else in its dictionary was put there by the notebook.
-_COVERED = frozenset({"_mgr", "_typ", "_metadata", "_attrs", "attrs", "_flags", "_item_cache", "_is_copy", "_name", "name"})
+# What a frame's own state covers, beside what its class names in `_metadata`: a subclass that forgets the name of a series loses it.
+_COVERED = frozenset({"_mgr", "_typ", "_metadata", "_attrs", "attrs", "_flags", "_item_cache", "_is_copy", "name"})
 
 
 class Sharing:
@@ -45,7 +45,7 @@ def reduce_frame(pickler: StatePickler, frame: Any) -> Any:
     reduced = pickler.ordinary(frame)
     covered = _COVERED.union(type(frame)._metadata)
     extras = {name: value for name, value in frame.__dict__.items() if name not in covered}
-    if not extras or len(reduced) != 3 or not isinstance(reduced[2], dict):
+    if not extras or len(reduced) < 3 or any(it is not None for it in reduced[3:]) or not isinstance(reduced[2], dict):
         return reduced
     return (*reduced[:2], (reduced[2], extras), None, None, set_frame)
 

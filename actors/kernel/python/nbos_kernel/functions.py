@@ -75,6 +75,14 @@ def reduce_super(_pickler: StatePickler, bound: Any) -> Any:
     return super, (parts["__thisclass__"], *(() if parts["__self__"] is None else (parts["__self__"],)))
 
 
+@reduces(functools.partial)
+def reduce_partial(pickler: StatePickler, made: Any) -> Any:
+    """Not asked for its ``__dict__`` while it has none: a partial of one that has is not joined with it."""
+    reduced = made.__reduce__()
+    func, args, keywords, attributes = reduced[2]
+    return (*reduced[:2], (func, args, keywords, None)) if not attributes else pickler.ordinary(made)
+
+
 @reduces(types.CellType)
 def reduce_cell(pickler: StatePickler, cell: types.CellType) -> Any:
     # The cells of a function are filled by the function, after it exists: it may be in one of them.

@@ -116,6 +116,24 @@ def reduce(obj: Any, shape: Shape, shared: bool) -> Any:
     return *made, (attributes if shared else attributes or None, slots or None, content, shared), None, None, set_instance
 
 
+def made_by_base(obj: Any, reduced: tuple[Any, ...]) -> Any:
+    """A reduce value that calls the class, as those of many types of the standard library do. The notebook's class may
+    want other arguments than its base, and its constructor has run; what the base does not name would be lost."""
+    cls = type(obj)
+    base = next(c for c in cls.__mro__ if not is_notebook_class(c))
+    definer = next((c for name in _HOOKS[:2] for c in cls.__mro__ if c is not object and name in vars(c)), base)
+    if is_notebook_class(definer):
+        return reduced  # its author says how
+    arguments, rest = reduced[1], (*reduced[2:], None, None, None, None)[:4]
+    names = attributes_of(obj)
+    if rest[3] is not None or not names and cls.__new__ is base.__new__ and cls.__init__ is base.__init__:
+        return reduced
+    setter = rest[0] is not None and hasattr(base, "__setstate__")
+    if rest[0] is not None and not setter and rest[0] != names:
+        return reduced
+    return of_base, (cls, base, not setter, *arguments), (names or None, rest[0] if setter else None), rest[1], rest[2], set_of_base
+
+
 def _is_simple(value: Any) -> bool:
     return type(value) in ATOMS or (type(value) in (tuple, frozenset) and all(map(_is_simple, value)))
 
@@ -132,6 +150,23 @@ def share_attributes(obj: Any, state: Any) -> None:
 
 def instance(cls: type, base: type, *arguments: Any) -> Any:
     return base.__new__(cls, *arguments)  # type: ignore[call-overload]
+
+
+def of_base(cls: type, base: Any, whole: bool, *arguments: Any) -> Any:
+    """`whole`: nothing more will be set that is the base's."""
+    made = base.__new__(cls, *arguments)
+    if whole and base.__init__ is not object.__init__:
+        base.__init__(made, *arguments)
+    return made
+
+
+def set_of_base(obj: Any, state: tuple[Any, Any]) -> None:
+    attributes, inner = state
+    base: Any = next(c for c in type(obj).__mro__ if not is_notebook_class(c))
+    if inner is not None:
+        base.__setstate__(obj, inner)
+    if attributes:
+        object.__getattribute__(obj, "__dict__").update(attributes)
 
 
 def hashable(cls: type, base: type, attributes: dict[str, Any], slots: dict[str, Any], *arguments: Any) -> Any:

@@ -27,7 +27,7 @@ from nbos_kernel.pins import Placeholder
 
 # Immutable and without children: never a reason to join two variables.
 ATOMS = frozenset({
-    int, float, bool, str, bytes, complex, type(None), type(...), type(NotImplemented), range, slice, types.CodeType,
+    int, float, bool, str, bytes, complex, type(None), type(...), type(NotImplemented), range, types.CodeType,
     types.WrapperDescriptorType, types.MethodDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType,
     types.ClassMethodDescriptorType, re.Pattern, datetime.timezone, zoneinfo.ZoneInfo,
 })
@@ -59,7 +59,9 @@ def kind_of(cls: type) -> int:
     """How to treat the instances of a class that is not in the table."""
     if issubclass(cls, type):
         return CLASS
-    if issubclass(cls, (types.ModuleType, logging.Logger)):
+    if issubclass(cls, types.ModuleType):
+        return MODULE
+    if issubclass(cls, logging.Logger):
         return SKIP
     if issubclass(cls, STAY):
         return STAYS
@@ -89,8 +91,8 @@ def _loaded(name: str) -> None:
 
 
 def _home(name: str) -> types.ModuleType | None:
-    if name not in sys.modules and "." in name:
-        _loaded(name)
+    if name not in sys.modules and "." in name and name.partition(".")[0] not in cloudpickle._PICKLE_BY_VALUE_MODULES:
+        _loaded(name)  # a module of the notebook's own comes with its content, and does not run again
     return sys.modules.get(name)
 
 

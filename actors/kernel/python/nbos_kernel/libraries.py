@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import operator
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -260,13 +261,16 @@ class MatplotlibNames(Library):
                     matplotlib.colormaps._cmaps.pop(name, None)
                 elif kind == "scale":
                     matplotlib.scale._scale_mapping.pop(name, None)
+                    getattr(matplotlib.scale, "_scale_has_axis_parameter", {}).pop(name, None)
                 elif kind == "units":
                     matplotlib.units.registry.pop(name, None)
         for kind, name, it in value:
             if kind == "map":
                 matplotlib.colormaps._cmaps[name] = it
             elif kind == "scale":
-                matplotlib.scale._scale_mapping[name] = it
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # it was said where the notebook registered it
+                    matplotlib.scale.register_scale(it)
             elif kind == "projection":
                 matplotlib.projections.register_projection(it)
             else:

@@ -156,6 +156,7 @@ def set_file_handler(handler: Any, state: dict[str, Any]) -> None:
         try:
             handler.stream = open(handler.baseFilename, handler.mode.replace("w", "a").replace("x", "a"),  # noqa: SIM115
                                   encoding=handler.encoding, errors=handler.errors)
+            handler.stream.mode = handler.mode
         except (OSError, ValueError):
             pass  # opened again when it is written to
 

@@ -65,4 +65,6 @@ def set_attributes(data: Any, attributes: dict[str, Any]) -> None:
 
 
 def array_of(item: Any, length: int) -> Any:
-    return item * length
+    made = item * length
+    made.__module__ = "__main__"  # where a cell makes it
+    return made

@@ -61,7 +61,7 @@ class Tracked:
     def identity(self, module: ModuleType) -> str | None:
         """The id of a module that travels by value. A module that only variables hold is found here first."""
         known = self._ids.get(id(module))
-        if known is None and type(module) is ModuleType and sys.modules.get(_name(module)) is not module:
+        if known is None and _may_travel(type(module)) and sys.modules.get(_name(module)) is not module:
             # Also one of an installed package that the notebook took out of ``sys.modules``, to load it again.
             if not _is_compiled(module) and not _name(module).startswith(_FOREIGN):
                 known = self.track(module)
@@ -170,8 +170,10 @@ class Modules(Place):
         self._signatures.pop(member, None)
         if type(value) is Placeholder:
             return
-        name, bound, spec, items = value
+        name, bound, spec, items, cls = value
         module = TRACKED.made(member[len(PREFIX):], name)
+        if type(module) is not cls and isinstance(cls, type):
+            module.__class__ = cls
         names = vars(module)
         wanted = dict(items)
         for gone in [key for key in names if key not in wanted and key not in _MACHINERY]:
@@ -216,7 +218,7 @@ def _state(module: ModuleType, bound: tuple[str, ...]) -> tuple[Any, ...]:
     spec = _spec(module)
     hidden = _MACHINERY | {"__path__"} if spec and spec[0] == "namespace" else _MACHINERY
     items = tuple((key, value) for key, value in list(vars(module).items()) if key not in hidden)
-    return _name(module), bound, spec, items
+    return _name(module), bound, spec, items, type(module)
 
 
 def _spec(module: ModuleType) -> tuple[Any, ...] | None:
@@ -259,8 +261,8 @@ def _parent_path(name: str) -> Any:
 
 def _signature(state: Any) -> Any:
     """Identities of all that a module of plain definitions consists of; None when it holds anything deeper."""
-    name, bound, spec, items = state
-    if spec is not None and spec[0] == "other":
+    name, bound, spec, items, cls = state
+    if spec is not None and spec[0] == "other" or cls is not ModuleType:
         return None
     parts: list[Any] = [name, bound]
     for key, value in items:
@@ -291,7 +293,7 @@ def _part(value: Any, depth: int) -> Any:
 
 
 def _is_the_notebooks(name: Any, module: Any) -> bool:
-    if not isinstance(name, str) or type(module) is not ModuleType or name.startswith(_FOREIGN):
+    if not isinstance(name, str) or not _may_travel(type(module)) or name.startswith(_FOREIGN):
         return False
     if _is_installed(module):
         return False
@@ -303,6 +305,16 @@ def _is_the_notebooks(name: Any, module: Any) -> bool:
         parent = sys.modules.get(name.partition(".")[0])
         return parent is module or not isinstance(parent, ModuleType) or TRACKED.identity(parent) is not None
     return True
+
+
+def _may_travel(cls: type) -> bool:
+    """Whether modules of this class can be the notebook's: it may have derived a class of its own, which takes the
+    place of the usual one in a module that exists."""
+    if cls is ModuleType or not issubclass(cls, ModuleType):
+        return cls is ModuleType
+    home = sys.modules.get(cls.__module__)
+    ours = is_made_here(cls) or (isinstance(home, ModuleType) and not _is_installed(home) and not cls.__module__.startswith(_FOREIGN))
+    return ours and cls.__basicsize__ == ModuleType.__basicsize__
 
 
 def _is_installed(module: Any) -> bool:

@@ -21,6 +21,8 @@ class Originals:
         self.muted: dict[str, Any] = {}
         # Module and path of each original that something else stands in for now, by its identity.
         self.names: dict[int, tuple[str, str]] = {}
+        # Those that were put back, and their names. Where a variable with one is loaded, it may not be back yet.
+        self.back: dict[int, tuple[Any, tuple[str, str]]] = {}
 
     def save(self, module: str, path: str, value: Any) -> None:
         """The first value saved is the original."""
@@ -32,7 +34,8 @@ class Originals:
     def drop(self, module: str, path: str) -> Any:
         """The notebook's object is gone from there; returns the original."""
         value = self._saved.pop((module, path), MISSING)
-        self.names.pop(id(value), None)
+        if self.names.pop(id(value), None) is not None:
+            self.back[id(value)] = value, (module, path)
         return value
 
     def saved(self, module: str, path: str) -> Any:
@@ -40,6 +43,13 @@ class Originals:
 
     def known(self, module: str, path: str) -> bool:
         return (module, path) in self._saved
+
+    def is_back(self, value: Any) -> bool:
+        """Whether an object that was put back is there still."""
+        try:
+            return self.get(*self.back[id(value)][1]) is value
+        except (AttributeError, ImportError):
+            return False
 
     def get(self, module: str, path: str) -> Any:
         """The original, whether anything stands in for it or not."""

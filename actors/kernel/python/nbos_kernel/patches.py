@@ -1,9 +1,10 @@
-"""Attributes of installed modules and classes that the notebook set, replaced or deleted.
+"""Attributes of installed modules, classes, functions and single objects that the notebook set, replaced or deleted.
 
 ``np.mean = wrapper`` changes what every later cell computes, on whichever host. A module or class that a cell can
 reach is compared, value by value, with what it had before the cell; what differs is the notebook's doing if it is
 made of the notebook's objects or if the cell names the attribute. Everything else is the library's own (lazy
-loading, caches) and stays in its process.
+loading, caches) and stays in its process. A function of a library, or an object that a module holds
+(``reprlib.aRepr``), is compared when the cell sets attributes, and only in those.
 
 Each such attribute is a member (``@place:patch:MODULE:PATH``). What was there before is kept in `ORIGINALS`: the
 notebook may hold it, call it and put it back.
@@ -11,8 +12,10 @@ notebook may hold it, call it and put it back.
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib._bootstrap as bootstrap
+import logging
 import math
 import operator
 import sys
@@ -45,6 +48,8 @@ _NOISE = frozenset(
     "__static_attributes__ __firstlineno__ last_type last_value last_traceback last_exc displayhook _".split()
 )
 _ANY_NAME = frozenset({"setattr", "delattr", "__setattr__", "__delattr__", "__dict__", "vars"})
+# Its objects are this process's; `options` and `hooks` take care of those that the notebook changes.
+_SHELL = frozenset({"IPython", "ipykernel", "nbos_kernel", "__main__", "sys", "builtins"})
 _PLAIN = frozenset({int, float, complex, str, bytes, bool, type(None), tuple, list, dict, set})
 _SWEEP = 0.015  # seconds of one pass while the kernel is idle
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: the others cannot be changed
@@ -65,9 +70,12 @@ class Patches(Place):
         self._cursor = 0
         # Attributes that the cell, or a function it names, sets or deletes.
         self._stores: set[str] = set()
+        self._texts: set[str] = set()
         self._names: frozenset[str] | set[str] = frozenset()
         self._late: list[tuple[Any, str, Any]] = []
         self._libraries: set[type] = set()
+        # Functions and single objects of libraries that were reached, and under which name, by identity.
+        self._named: dict[int, tuple[Any, Key]] = {}
 
     def ready(self) -> None:
         """The kernel serves: what modules have now is theirs."""
@@ -89,7 +97,7 @@ class Patches(Place):
             func = self._namespace.get(name)
             if type(func) is types.FunctionType:
                 code_stores(func.__code__, self._stores)
-        for owner in self.owners(scope):
+        for owner in self._reached(scope):
             if id(owner) not in self._base:
                 self._note(owner)
 
@@ -98,22 +106,25 @@ class Patches(Place):
         self._note(module)
         names = vars(module)
         for name in self._names & names.keys():
-            if isinstance(names[name], type):
+            # One that another module had before may have been changed since.
+            if isinstance(names[name], type) and id(names[name]) not in self._base:
                 self._note(names[name])
 
     def look(self, scope: Scope) -> None:
         self._stores |= scope.stores
+        self._texts = scope.texts
         if self._modules != len(sys.modules):
             self._modules = len(sys.modules)
             for module in list(sys.modules.values()):
                 if id(module) not in self._base:
                     self._note(module)
-        for owner in self.owners(scope):
+        # First: a check takes what it finds as known.
+        for module, name, setters in _HOOKS:
+            self._check_hook(module, name, setters, scope)
+        for owner in self._reached(scope):
             self._check(owner, scope)
         if scope.deep:
             self._sweep(scope)
-        for module, name, setters in _HOOKS:
-            self._check_hook(module, name, setters, scope)
 
     def _sweep(self, scope: Scope) -> None:
         """Go on through all modules, for a moment if a request may wait: with large libraries there are a hundred thousand values."""
@@ -130,7 +141,6 @@ class Patches(Place):
     def owners(self, scope: Scope) -> Iterator[Any]:
         """The installed modules and classes that the cell can name."""
         found: dict[int, Any] = {id(sys.modules["builtins"]): sys.modules["builtins"]}
-        found.update({id(owner): owner for owner, _ in self._now.values()})
         names, space = scope.names, self._namespace
         if scope.everything:
             starts = [it for it in list(space.values()) if isinstance(it, (types.ModuleType, type))]
@@ -140,6 +150,7 @@ class Patches(Place):
         if not names.isdisjoint(("type", "__class__", "__mro__", "mro", "__bases__")):
             starts += [type(it) for it in starts]
         starts += [owner for text in scope.texts for owner in _along(text)]
+        explicit = bool(self._stores or scope.texts)
         while starts:
             it = starts.pop()
             if id(it) in found:
@@ -148,12 +159,40 @@ class Patches(Place):
                 if vars(it) is space or TRACKED.identity(it) is not None:
                     continue
             elif not isinstance(it, type) or not self._is_library(it):
+                if explicit:
+                    self._name(it, None)
                 continue
             found[id(it)] = it
             inside = vars(it)
-            starts += [inside[name] for name in names if name in inside]
-            starts += [inside[name] for name in scope.texts if name in inside]
+            for name in (*names, *scope.texts):
+                if name in inside:
+                    starts.append(inside[name])
+                    if explicit:
+                        self._name(inside[name], key_of_attribute(it, name))
+        found.update({id(owner): owner for owner, _ in self._now.values() if id(owner) not in self._named})
         return iter(found.values())
+
+    def _reached(self, scope: Scope) -> list[Any]:
+        owners = list(self.owners(scope))
+        return owners + [it for it, _ in list(self._named.values())]
+
+    def _name(self, it: Any, way: Key | None) -> None:
+        """Note an object of a library that every process finds under one name. `way`: where this cell found it."""
+        # A partial that was asked for its attributes behaves otherwise: one of it is not joined with it.
+        if id(it) in self._named or isinstance(it, (types.ModuleType, type, logging.Logger, functools.partial)) or type(it) in _PLAIN:
+            return
+        if is_made_here(it) or is_notebook_class(type(it)) or type(getattr(it, "__dict__", None)) is not dict:
+            return
+        key = key_of_object(it) or way
+        if key is None or ORIGINALS.known(*key) or key[0].partition(".")[0] in _SHELL or self._is_new(key, it):
+            return
+        self._named[id(it)] = it, key
+
+    def _is_new(self, key: Key, it: Any) -> bool:
+        """The notebook put it there (``install_opener``): the attribute is a patch, and the object is the notebook's."""
+        _, names, values = self._base.get(id(sys.modules.get(key[0])), (None, (), ()))
+        before = dict(zip(names, values))
+        return key in self._now or ("." not in key[1] and bool(before) and before.get(key[1], MISSING) is not it)
 
     def _is_library(self, cls: type) -> bool:
         if cls in self._libraries:
@@ -166,7 +205,7 @@ class Patches(Place):
     # What is different there.
 
     def _note(self, owner: Any) -> None:
-        if isinstance(owner, (types.ModuleType, type)):
+        if isinstance(owner, (types.ModuleType, type)) or id(owner) in self._named:
             self._base[id(owner)] = (owner, tuple(vars(owner)), tuple(vars(owner).values()))
 
     def _check(self, owner: Any, scope: Scope) -> None:
@@ -182,13 +221,22 @@ class Patches(Place):
         for name in [*now, *(name for name in old if name not in now)]:
             before, value = old.get(name, MISSING), now.get(name, MISSING)
             if before is not value and isinstance(name, str) and name not in _NOISE:
-                key = key_of_attribute(owner, name)
-                if key is not None and key not in self._now and key not in self._hooks and self._is_patch(name, value, before, scope):
+                key = self._key(owner, name)
+                if key is not None and key not in self._now and key not in self._hooks and (
+                    id(owner) in self._named or self._is_patch(name, value, before, scope)
+                ):
                     ORIGINALS.save(*key, before)
                     self._now[key] = (owner, name)
         self._note(owner)
         for key in [key for key, (it, _) in self._now.items() if it is owner]:
             self._unless_back(key)
+
+    def _key(self, owner: Any, name: str) -> Key | None:
+        if id(owner) not in self._named:
+            return key_of_attribute(owner, name)
+        module, path = self._named[id(owner)][1]
+        plain = name.removeprefix("_")  # where a property keeps what is set
+        return None if {name, plain}.isdisjoint(self._stores | self._texts) else (module, f"{path}.{name}")
 
     def _unless_back(self, key: Key) -> None:
         owner, name = self._now[key]
@@ -248,6 +296,8 @@ class Patches(Place):
         if type(value) is Placeholder or (value and type(value[0]) is Placeholder):
             return
         owner, name = owner_of(module, path)
+        if not isinstance(owner, (types.ModuleType, type)):
+            self._named.setdefault(id(owner), (owner, (module, path.rpartition(".")[0])))
         # While an apply mutes the notebook's streams, what is there is not what was there.
         muted = ORIGINALS.muted if owner is sys else {}
         ORIGINALS.save(module, path, muted[name] if name in muted else vars(owner).get(name, MISSING))
@@ -297,6 +347,24 @@ def key_of_attribute(owner: Any, name: str) -> Key | None:
         return (module, path) if found is owner or ORIGINALS.known(module, owner.__qualname__) else None
     module = owner.__name__
     return (module, name) if sys.modules.get(module) is owner else None
+
+
+def key_of_object(it: Any) -> Key | None:
+    """The name under which every process finds a function of a library, or an object that its class's module holds."""
+    own = {"__module__": it.__module__, "__qualname__": it.__qualname__} if type(it) is types.FunctionType else vars(it)
+    places = [(own.get("__module__"), own.get("__qualname__"))]
+    home = sys.modules.get(str(type(it).__module__))
+    if type(it) is not types.FunctionType and isinstance(home, types.ModuleType):
+        places += [(home.__name__, name) for name, value in list(vars(home).items()) if value is it]
+    for module, path in places:
+        if not isinstance(module, str) or not isinstance(path, str):
+            continue
+        found: Any = sys.modules.get(module)
+        for part in path.split("."):
+            found = getattr(found, part, None)
+        if found is it:
+            return module, path
+    return None
 
 
 def _along(text: str) -> Iterator[Any]:

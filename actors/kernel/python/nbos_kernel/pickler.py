@@ -20,6 +20,7 @@ from cloudpickle import cloudpickle
 from nbos_kernel import (  # noqa: F401 - they add their rules
     arrays,
     classes,
+    compressed,
     containers,
     contexts,
     databases,
@@ -36,6 +37,7 @@ from nbos_kernel import (  # noqa: F401 - they add their rules
     rebuild,
     references,
     registry,
+    separated,
     stays,
     suspended,
     tensors,
@@ -96,6 +98,7 @@ class StatePickler(cloudpickle_package.Pickler):
         self._plain: set[type] = set()
         self._shapes: dict[type, instances.Shape] = {}
         self._reducers: dict[type, Any] = {}
+        self._walked: frozenset[int] | None = None
 
     def reducer_override(self, obj: Any) -> Any:
         cls = type(obj)
@@ -106,6 +109,8 @@ class StatePickler(cloudpickle_package.Pickler):
             return self._instance(obj, shape)
         if id(obj) in ORIGINALS.names:
             return originals.original, ORIGINALS.names[id(obj)]
+        if id(obj) in ORIGINALS.back and ORIGINALS.is_back(obj):
+            return originals.original, ORIGINALS.back[id(obj)][1]
         special = registry.reducer(cls)
         if special is not None:
             try:
@@ -181,6 +186,8 @@ class StatePickler(cloudpickle_package.Pickler):
                 if attributes is instances.attributes_of(obj):
                     return (*reduced, *(None,) * (5 - len(reduced)), instances.share_attributes)
             return reduced
+        elif reduced[0] is cls and is_notebook_class(cls):
+            return instances.made_by_base(obj, reduced)
         return reduced
 
     def by_reference(self, func: Any) -> Any:
@@ -191,6 +198,12 @@ class StatePickler(cloudpickle_package.Pickler):
         """The reduce value of an object that every process has, or None."""
         found = self._singletons.find(obj)
         return (rebuild.singleton, found) if found is not None else None
+
+    def walked(self, obj: Any) -> bool:
+        """Whether the walk met this mutable object in the group."""
+        if self._walked is None:
+            self._walked = frozenset(self._facts.tokens)
+        return id(obj) in self._walked
 
     def arrays_below(self, root: Any) -> int:
         """How many arrays of this group lie in the memory of `root`."""

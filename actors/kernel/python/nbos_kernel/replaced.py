@@ -15,6 +15,7 @@ from typing import Any
 from nbos_kernel.groups import Group
 from nbos_kernel.pins import BOOK
 from nbos_kernel.session import Session
+from nbos_kernel.suspended import leave_options
 from nbos_kernel.walk import Walker
 
 
@@ -26,8 +27,9 @@ def quietly(session: Session, names: Iterable[str], finalizers: Iterable[Any] | 
     classes = [cls for group in groups for cls in group.facts.classes.values() if "__del__" in vars(cls)]
     saved = [(cls, vars(cls)["__del__"]) for cls in dict.fromkeys(classes)]
     finalizers = list(known_finalizers() if finalizers is None else finalizers)
+    tokens = {token for group in groups for token in group.facts.tokens}
+    leave_options(tokens)
     if finalizers:
-        tokens = {token for group in groups for token in group.facts.tokens}
         for finalizer in finalizers:
             alive = finalizer.peek()
             if alive is not None and id(alive[0]) in tokens:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from traitlets.config import Config
 
 from nbos_kernel import wire
 from nbos_kernel.apply import Apply
-from nbos_kernel.digest import Digest
+from nbos_kernel.digest import Digest, Own
 from nbos_kernel.pins import BOOK
 from nbos_kernel.session import Session
 from nbos_kernel.streams import Body
@@ -38,6 +39,9 @@ class KernelPart:
 
 class Scratch:
     def __init__(self, sock: socket.socket) -> None:
+        gc.disable()  # a collection that the notebook counts would be one that the executor had not
+        # Streams of their own, as a kernel has beside those of its process.
+        sys.stdout, sys.stderr = open(os.devnull, "w"), open(os.devnull, "w")  # noqa: SIM115
         config = Config()
         config.HistoryManager.hist_file = ":memory:"
         config.InteractiveShell.enable_tip = False
@@ -45,17 +49,19 @@ class Scratch:
         self._shell = InteractiveShell.instance(config=config)
         self._shell.extension_manager.load_extension("storemagic")  # as every kernel does
         self._session = Session(self._shell)
-        self._parts = Named()
+        self._parts, self._own = Named(), Own(self._shell)
         self._session.ready()
         self._session.places.ready()
         self._tags = self._session.codec.tags
+        self._last: dict[str, Any] | None = None
         self._session.codec.tags = self._named
         self._apply = Apply(self._session)
         self._chunks: dict[str, bytes] = {}
 
     def _named(self) -> dict[str, Any]:
-        for tag, it in self._tags().items():
-            self._parts[tag] = it
+        tags = self._tags()
+        if tags is not self._last:
+            self._last, self._parts = tags, Named({**self._parts, **tags})
         return self._parts
 
     def serve(self) -> None:
@@ -85,6 +91,7 @@ class Scratch:
                     buffers.append(bytearray(b"".join(self._chunks[name] for name in layout["chunks"])))
             bodies.append(Body(inline, buffers))
         failed = self._apply.run(header, bodies)
+        gc.disable()  # whatever the notebook chose
         for name in [name for name in self._chunks if not self._session.chunks.knows(name)]:
             del self._chunks[name]
         self._answer({"t": "digest", "failed": failed}, self._walk(()).variables(header.get("of", ()), _deadline()))
@@ -95,8 +102,8 @@ class Scratch:
         self._answer({"t": "detail", "failed": []}, walk.seen_of)
 
     def _walk(self, detail: Any) -> Digest:
-        self._session.codec.refresh()
-        return Digest(self._session.namespace, {key: pin.id for key, pin in BOOK.owned_ids().items()}, self._session.codec.by_name, detail)
+        named = {**{id(it): tag for tag, it in self._named().items()}, **self._own.names}
+        return Digest(self._session.namespace, {key: pin.id for key, pin in BOOK.owned_ids().items()}, named, detail)
 
     def _answer(self, header: dict[str, Any], body: dict[str, Any]) -> None:
         wire.write_frame(self._socket, header, [json.dumps(body).encode("utf-8", "replace")])

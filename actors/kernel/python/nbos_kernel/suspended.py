@@ -6,7 +6,12 @@ from __future__ import annotations
 import gc
 import inspect
 import itertools
+import sys
 import types
+import warnings
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from nbos_kernel.pins import Placeholder
@@ -16,7 +21,10 @@ if TYPE_CHECKING:
     from nbos_kernel.pickler import StatePickler
 
 _WHY = "it works only in the process that made it"
-_ITERATORS = (zip, map, filter, enumerate, *(it for it in vars(itertools).values() if isinstance(it, type)))
+_ITERATORS = (zip, map, filter, enumerate, type(iter(int, 0)), *(it for it in vars(itertools).values() if isinstance(it, type)))
+
+# What waits inside an entered ``pandas.option_context``, as far as it was captured or made here.
+_ENTERED: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 @reduces(types.GeneratorType)
@@ -24,6 +32,10 @@ def reduce(pickler: StatePickler, generator: types.GeneratorType[Any, Any, Any])
     state = inspect.getgeneratorstate(generator)
     if state == inspect.GEN_CLOSED:
         return finished, (generator.__name__, generator.__qualname__)
+    if _is_options(generator):
+        values = dict(generator.gi_frame.f_locals)
+        _ENTERED.add(generator)
+        return options_entered, (values["ops"], values["undo"])
     function, arguments = _made_from(generator) if state == inspect.GEN_CREATED else (None, ())
     if function is None:
         return pickler.pin(generator, _WHY)
@@ -40,12 +52,42 @@ def reduce_iterator(pickler: StatePickler, iterator: Any) -> Any:
 def draws_from_what_stays(iterator: Any) -> bool:
     parts = gc.get_referents(iterator)
     parts += [part for it in parts if type(it) is tuple for part in it]
-    return any(type(it) is Placeholder or stays(it) for it in parts)
+    return any(type(it) is Placeholder or stays(getattr(it, "__self__", it) if type(it) is types.BuiltinMethodType else it) for it in parts)
 
 
 @stays_all(types.GeneratorType)
 def has_begun(generator: types.GeneratorType[Any, Any, Any]) -> bool:
-    return inspect.getgeneratorstate(generator) not in (inspect.GEN_CLOSED, inspect.GEN_CREATED)
+    return inspect.getgeneratorstate(generator) not in (inspect.GEN_CLOSED, inspect.GEN_CREATED) and not _is_options(generator)
+
+
+def _is_options(generator: types.GeneratorType[Any, Any, Any]) -> bool:
+    """Whether it waits inside an entered ``pandas.option_context``, which can be entered again."""
+    pandas = sys.modules.get("pandas")
+    function = getattr(getattr(pandas, "option_context", None), "__wrapped__", None)
+    if getattr(function, "__code__", None) is not generator.gi_code or inspect.getgeneratorstate(generator) != inspect.GEN_SUSPENDED:
+        return False
+    return {"ops", "undo"} <= generator.gi_frame.f_locals.keys()
+
+
+def leave_options(tokens: set[int]) -> None:
+    """Those of these objects that wait inside an entered ``pandas.option_context`` end and put nothing back."""
+    for generator in [it for it in _ENTERED if id(it) in tokens and _is_options(it)]:
+        with _options_stay(dict(generator.gi_frame.f_locals)["undo"]):
+            generator.close()
+
+
+@contextmanager
+def _options_stay(options: tuple[tuple[str, Any], ...]) -> Iterator[None]:
+    import pandas
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some may be deprecated
+        now = [(name, pandas.get_option(name)) for name, _ in options]
+        try:
+            yield
+        finally:
+            for name, value in now:
+                pandas.set_option(name, value)
 
 
 def _made_from(generator: types.GeneratorType[Any, Any, Any]) -> tuple[Any, tuple[Any, ...]]:
@@ -77,6 +119,19 @@ def finished(name: str, qualified: str) -> Any:
     made = _nothing()
     list(made)
     made.__name__, made.__qualname__ = name, qualified
+    return made
+
+
+def options_entered(options: tuple[tuple[str, Any], ...], undo: tuple[tuple[str, Any], ...]) -> Any:
+    """Entered from the values that it was entered from; what the options are now stays."""
+    import pandas
+
+    with _options_stay(undo):
+        for name, value in undo:
+            pandas.set_option(name, value)
+        made = pandas.option_context.__wrapped__(*[part for option in options for part in option])  # type: ignore[attr-defined]
+        next(made)
+    _ENTERED.add(made)
     return made
 
 

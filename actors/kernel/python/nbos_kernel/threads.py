@@ -32,6 +32,19 @@ def reduce_reentrant(pickler: StatePickler, held: Any) -> Any:
     return reentrant, (count,)
 
 
+@reduces(threading.Condition)
+def reduce_condition(pickler: StatePickler, condition: Any) -> Any:
+    return pickler.pin(condition, "a thread waits for it") if condition._waiters else pickler.ordinary(condition)
+
+
+@reduces(queue.Queue, queue.LifoQueue, queue.PriorityQueue)
+def reduce_queue(pickler: StatePickler, waiting: Any) -> Any:
+    """What is put into it elsewhere would never reach the thread that takes from it."""
+    if any(it._waiters for it in (waiting.not_empty, waiting.not_full, waiting.all_tasks_done)):
+        return pickler.pin(waiting, "a thread waits for it")
+    return pickler.ordinary(waiting)
+
+
 @reduces_all(threading.local)
 def reduce_local(_pickler: StatePickler, local: Any) -> Any:
     return local_of, (type(local), *_made_with(local)), dict(local.__dict__), None, None, set_local

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cloudpickle import cloudpickle
 
 from nbos_kernel import modules
-from nbos_kernel.registry import reduces, reduces_all, walks
+from nbos_kernel.registry import reduces, reduces_all, stays_all, walks
 
 if TYPE_CHECKING:
     from nbos_kernel.pickler import StatePickler
@@ -62,6 +62,22 @@ def reduce_match(pickler: StatePickler, match: Any) -> Any:
     return pickler.pin(match, "the search that made it cannot be repeated")
 
 
+@reduces("re.Scanner")
+def reduce_scanner(_pickler: StatePickler, scanner: Any) -> Any:
+    """Its pattern is put together from the others, and has no text of its own."""
+    return scanner_of, (scanner.lexicon, scanner.scanner.flags)
+
+
+@stays_all("_sre.SRE_Scanner")
+def stays_search(_search: Any) -> bool:
+    return True
+
+
+@reduces("_sre.SRE_Scanner")
+def reduce_search(pickler: StatePickler, search: Any) -> Any:
+    return pickler.pin(search, "it does not tell where in its text it is")
+
+
 @reduces(array.array)
 def reduce_array(_pickler: StatePickler, items: Any) -> Any:
     return array.array, (items.typecode, items.tobytes())
@@ -84,7 +100,7 @@ def reduce_system_random(_pickler: StatePickler, _source: Any) -> Any:
 
 @walks(datetime.datetime, datetime.time)
 def of_time(moment: Any) -> tuple[Any, ...]:
-    return (moment.tzinfo,)
+    return (moment.tzinfo, *(getattr(moment, "__dict__", None) or {}).values())
 
 
 @walks(typing.TypeVar, typing.ParamSpec)
@@ -105,6 +121,10 @@ def type_variable(kind: Any, name: str, constraints: tuple[Any, ...], options: d
     made = kind(name, *constraints, **options)
     made.__module__ = module
     return made
+
+
+def scanner_of(lexicon: Any, flags: int) -> Any:
+    return re.Scanner(lexicon, flags)  # type: ignore[attr-defined]
 
 
 def match_again(pattern: Any, how: str, text: Any, start: int, end: int, regs: Any) -> Any:

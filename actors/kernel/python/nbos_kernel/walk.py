@@ -101,6 +101,7 @@ class Walker:
         self._notebook_classes: dict[type, bool] = {}
         self._copy_on_write: bool | None = None
         self._nans = nans_of(namespace) if nans is None else nans
+        self._roots: set[int] = set()  # arrays that only views have led to so far
         self._blocks: dict[int, list[str]] = {}  # memory of pandas frames, and the members that have it
 
     def find(self, member: str) -> str:
@@ -201,7 +202,7 @@ class Walker:
                 continue
             if kind == OBJECT and not self._is_notebook_class(cls) and self._singletons.find(obj) is not None:
                 continue
-            if not token(obj, member, facts):
+            if not token(obj, member, facts) and id(obj) not in self._roots:
                 continue
             if kind == SEQUENCE:
                 types_in = set(map(type, obj))
@@ -284,9 +285,11 @@ class Walker:
     def _array(self, array: Any, member: str, facts: Facts, stack: list[Any]) -> None:
         root, base = root_of(array)
         facts.arrays[id(root)] += 1
+        self._roots.discard(id(array))
         if root is not array:
             self._keep.append(root)
-            self._token(root, member, facts)
+            if self._token(root, member, facts):
+                self._roots.add(id(root))
         if base is not None:
             stack.append(base)
         if root.dtype.hasobject:
@@ -340,12 +343,13 @@ class Walker:
             return
         # Under copy-on-write a shared buffer behaves as a copy: only objects inside cells are shared.
         for block in getattr(manager, "arrays", ()):
-            if kind_of(type(block)) == ARRAY:
-                self._block(root_of(block)[0], member, facts)
-                if block.dtype.hasobject:
-                    self._elements(block, member, facts, stack)
-            elif not type(block).__module__.startswith("pandas."):
+            if kind_of(type(block)) != ARRAY and not type(block).__module__.startswith("pandas."):
                 stack.append(block)  # an array class of the notebook, or of another library
+                continue
+            for memory in arrays_in(block):  # `frame["x"].array` is the frame's own column, copy-on-write or not
+                self._block(root_of(memory)[0], member, facts)
+                if memory.dtype.hasobject:
+                    self._elements(memory, member, facts, stack)
         stack += manager.axes  # their names can be changed
         stack.append(frame.attrs)
         stack.extend(value for name, value in frame.__dict__.items() if name not in ("_mgr", "_attrs", "_flags"))
@@ -375,6 +379,14 @@ class Walker:
     def _class(self, cls: type, facts: Facts) -> None:
         if self._is_notebook_class(cls):
             facts.classes[cloudpickle._get_or_create_tracker_id(cls)] = cls
+
+
+def arrays_in(block: Any) -> list[Any]:
+    """The memory of one of pandas' own arrays."""
+    if kind_of(type(block)) == ARRAY:
+        return [block]
+    parts = [getattr(block, name, None) for name in ("_ndarray", "_data", "_mask", "_sparse_values", "_left", "_right")]
+    return [it for part in parts if part is not None and part is not block for it in arrays_in(part)]
 
 
 def registered(cls: type) -> list[Any]:

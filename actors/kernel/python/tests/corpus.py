@@ -3,7 +3,7 @@
 To try cases while working on the shim::
 
     cd actors/kernel/python/tests
-    python -m corpus THEME|FILE… [--case PART_OF_NAME]… [--way standby|rebuild|ping-pong|control]… [--seed N] [--jobs N] [--apart] [--audit]
+    python -m corpus THEME|FILE… [--case PART_OF_NAME]… [--way standby|rebuild|ping-pong|control]… [--seed N] [--jobs N] [--apart] [--no-audit]
 
 prints one line for each failure (with its traceback) and a sum; without a THEME it runs every file. The same
 cases are pytest cases in ``test_corpus.py``, for example ``pytest -k 'aliases-cycle'`` or
@@ -12,6 +12,10 @@ cases are pytest cases in ``test_corpus.py``, for example ``pytest -k 'aliases-c
 The ways: *standby* follows cell by cell and is asked at the end, after the full pass that comes before
 a planned move; *rebuild* is a fresh process made from the manifest after the executor is gone, without a last word
 from it (a crash); *ping-pong* changes the executor after every cell, in the same manner; *control* is a plain ipykernel.
+
+The executors are audited (``nbos_kernel.audit``; ``NBOS_CORPUS_AUDIT=0`` turns it off): after every cell a scratch
+process applies what the cell changed, and what comes out differently there is a failure of the case, although no
+check may look at it.
 """
 
 from __future__ import annotations
@@ -212,7 +216,7 @@ def _control(cases: list[Case]) -> dict[str, str | None]:
 
 def _standby(cases: list[Case]) -> dict[str, str | None]:
     problems, manifest = _Problems(cases), Manifest()
-    with _hosts(2) as (executor, standby):
+    with _hosts(2, audited=1) as (executor, standby):
         for case in cases:
             for number, cell in enumerate(case.cells, 1):
                 with problems.of(case, number):
@@ -230,7 +234,7 @@ def _standby(cases: list[Case]) -> dict[str, str | None]:
 
 def _rebuild(cases: list[Case]) -> dict[str, str | None]:
     problems, manifest = _Problems(cases), Manifest()
-    with _hosts(1) as (executor,):
+    with _hosts(1, audited=1) as (executor,):
         cwd = executor.cwd
         for case in cases:
             for number, cell in enumerate(case.cells, 1):
@@ -249,7 +253,7 @@ def _rebuild(cases: list[Case]) -> dict[str, str | None]:
 
 def _ping_pong(cases: list[Case]) -> dict[str, str | None]:
     problems, manifest, turn = _Problems(cases), Manifest(), 0
-    with _hosts(2) as pair:
+    with _hosts(2, audited=2) as pair:
         for case in cases:
             for number, cell in enumerate(case.cells, 1):
                 if problems.over(case):
@@ -276,14 +280,20 @@ def _applied(failed: list[dict[str, object]]) -> None:
     assert not failed, f"not applied: {failed}"
 
 
+def _audit() -> bool:
+    return os.environ.get("NBOS_CORPUS_AUDIT", "1") != "0"
+
+
 @contextmanager
-def _hosts(count: int, cwd: str | None = None, first: int = 1) -> Iterator[list[Child]]:
-    """Processes on different hosts that share a home directory."""
+def _hosts(count: int, cwd: str | None = None, first: int = 1, audited: int = 0) -> Iterator[list[Child]]:
+    """Processes on different hosts that share a home directory; the first `audited` of them run cells."""
     home = cwd or tempfile.mkdtemp(prefix="nbk")
     children: list[Child] = []
+    audited = audited if _audit() else 0
     try:
         for number in range(first, first + count):
-            children.append(Child(f"h{number}", cwd=home, deadline=CELL_DEADLINE))
+            arguments = ["--audit"] if number - first < audited else []
+            children.append(Child(f"h{number}", cwd=home, deadline=CELL_DEADLINE, arguments=arguments))
         yield [child.ready() for child in children]
     finally:
         for child in children:
@@ -299,12 +309,12 @@ def main() -> int:
     parser.add_argument("--way", action="append", choices=WAYS)
     parser.add_argument("--seed", default="0", help="PYTHONHASHSEED of the kernels")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--audit", action="store_true", help="the kernels compare what each delta makes elsewhere; any report is a failure")
+    parser.add_argument("--audit", action=argparse.BooleanOptionalAction, default=_audit(),
+                        help="executors compare what each delta makes elsewhere; any report is a failure (default: %(default)s)")
     parser.add_argument("--apart", action="store_true", help="every case in kernels of its own")
     args = parser.parse_args()
     os.environ["NBOS_TEST_HASHSEED"] = args.seed
-    if args.audit:
-        os.environ["NBOS_TEST_ARGUMENTS"] = "--audit"
+    os.environ["NBOS_CORPUS_AUDIT"] = "1" if args.audit else "0"
     paths = [p for t in args.themes for p in ([Path(t)] if t.endswith(".py") else sorted(CORPUS.glob(f"{t}.py")))] or themes()
     failures = passed = 0
     with ThreadPoolExecutor(args.jobs) as pool:

@@ -71,7 +71,7 @@ impl ConnectionFile {
 
 impl Drop for ConnectionFile {
     fn drop(&mut self) {
-        // Best effort: the directory is wiped at the node's next start anyway.
+        // Best effort: what holds it goes with the node anyway.
         let _ = fs::remove_dir_all(&self.dir);
     }
 }

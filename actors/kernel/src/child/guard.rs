@@ -2,7 +2,7 @@
 //!
 //! A node that is killed or stopped leaves its Python processes running user code while another replica takes over. The
 //! guard prevents that (invariant 3): it reads a pipe from the node. End of file means that the node is gone: every
-//! process is killed. Silence for longer than [`SILENCE`] means that the node is stopped: every process that runs a
+//! process is killed, and the directory of their sockets removed. Silence for longer than [`SILENCE`] means that the node is stopped: every process that runs a
 //! cell is killed.
 
 use std::collections::BTreeSet;
@@ -25,6 +25,10 @@ const SILENCE: Duration = Duration::from_millis(1_200);
 /// The node says that it is alive this often: five may be lost.
 const BEAT: Duration = Duration::from_millis(200);
 
+/// Attempts to remove the sockets, half a second in all: a killed process is gone long before.
+const REMOVALS: u32 = 10;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(50);
+
 /// Orders to the guard in flight; each is a few bytes and the guard reads at once.
 const MAX_ORDERS: usize = 1_024;
 
@@ -36,10 +40,11 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Starts the guard process: `program guard`.
-    pub fn start(program: &Path) -> std::io::Result<Self> {
+    /// Starts the guard process: `program guard SOCKETS`. That directory is this life's of the node alone: it goes with the node.
+    pub fn start(program: &Path, sockets: &Path) -> std::io::Result<Self> {
         let mut child = tokio::process::Command::new(program)
             .arg("guard")
+            .arg(sockets)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             // A guard must outlive a signal to the node's group.
@@ -104,7 +109,7 @@ impl Guard {
 }
 
 /// The guard process itself: reads orders from `input` until its end. Blocking; returns when there is nothing left to guard.
-pub fn run_guard<R: Read + AsFd>(mut input: R) -> std::io::Result<()> {
+pub fn run_guard<R: Read + AsFd>(mut input: R, sockets: &Path) -> std::io::Result<()> {
     let mut watched = Watched::default();
     let mut buffer = [0_u8; 4_096];
     let mut text = String::new();
@@ -125,6 +130,7 @@ pub fn run_guard<R: Read + AsFd>(mut input: R) -> std::io::Result<()> {
         let read = input.read(&mut buffer)?;
         if read == 0 {
             watched.kill_all();
+            remove(sockets);
             return Ok(());
         }
         last_word = Instant::now();
@@ -180,6 +186,16 @@ impl Watched {
     fn kill_all(&mut self) {
         for pid in std::mem::take(&mut self.all) {
             kill_group(pid);
+        }
+    }
+}
+
+/// Tried again while a process that was just killed still writes there. What stays is removed at the node's next start.
+fn remove(sockets: &Path) {
+    for _ in 0..REMOVALS {
+        match std::fs::remove_dir_all(sockets) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => std::thread::sleep(REMOVAL_PAUSE),
+            Ok(()) | Err(_) => return,
         }
     }
 }

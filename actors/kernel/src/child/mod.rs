@@ -20,6 +20,6 @@ pub struct PythonOptions {
     pub interpreter: PathBuf,
     /// Directory that holds the `nbos_kernel` package.
     pub shim_path: PathBuf,
-    /// Short directory for sockets (a Unix socket's path has 107 bytes at most); private to the node and wiped at its start.
+    /// Short directory for sockets (a Unix socket's path has 107 bytes at most); private to this life of the node.
     pub socket_dir: PathBuf,
 }

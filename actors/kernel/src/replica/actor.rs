@@ -298,6 +298,12 @@ impl State {
             self.chunks.forget_progress();
             self.note_python(Status::Restarting, Some(why));
         }
+        if let ChildEvent::Delta(delta) = &event
+            && delta.groups.iter().all(|group| group.chunks().next().is_none())
+        {
+            // What was sent for it was cut by an interrupt: nothing of that is to be replicated.
+            self.chunks.forget_progress();
+        }
         if matches!(event, ChildEvent::Ready { .. }) {
             self.note_python(Status::Running, None);
         }

@@ -73,6 +73,7 @@ impl State {
             Action::StopStoring => {
                 if let Some(storing) = self.storing.take() {
                     storing.abort();
+                    self.chunks.forget_progress();
                 }
             }
             Action::Fetch { key, chunks } => {

@@ -27,6 +27,19 @@ fn each_chunk_is_asked_of_one_source_at_a_time_in_order() {
 }
 
 #[test]
+fn what_comes_in_another_way_is_asked_of_nobody_and_not_given_up() {
+    let mut hunt = Hunt::new([id(0), id(1)], [A]);
+    assert_eq!(hunt.next(A), Some(id(0)));
+    hunt.leave(&id(0));
+    hunt.without(A, &id(0));
+    hunt.lost(A);
+    assert_eq!((hunt.left(), hunt.nowhere()), (vec![id(0)], None));
+    assert_eq!((hunt.next(A), hunt.next(A)), (Some(id(1)), None));
+    hunt.retry(&id(0));
+    assert_eq!((hunt.left(), hunt.nowhere()), (Vec::new(), Some(id(0))));
+}
+
+#[test]
 fn what_nobody_has_is_nowhere() {
     let mut hunt = Hunt::new([id(0)], [A, B]);
     hunt.without(A, &id(0));

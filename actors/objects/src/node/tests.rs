@@ -17,6 +17,8 @@ use super::*;
 use crate::dial::Dial;
 use crate::serve;
 
+mod once;
+
 const SOON: Duration = Duration::from_secs(30);
 
 /// Where everybody listens, and who cannot be reached.
@@ -459,7 +461,7 @@ async fn nonsense_from_a_peer_is_no_acknowledgement() {
         let answers = [
             crate::wire::Answer::Known {
                 batch: 77,
-                held: vec![Some(Level::Durable)],
+                held: vec![crate::wire::Has::Held(Level::Durable)],
             },
             crate::wire::Answer::Taken {
                 id,

@@ -21,7 +21,7 @@ fn sends(outbox: &mut Outbox, followers: Followers) -> Vec<BlobId> {
     while let Some(step) = outbox.next(followers) {
         match step {
             Step::Ask { batch, ids } => {
-                assert_eq!(outbox.known(batch, &vec![None; ids.len()]), Ok(Vec::new()));
+                assert_eq!(outbox.known(batch, &vec![Has::Nothing; ids.len()]), Ok(Vec::new()));
             }
             Step::Put(id) => sent.push(id),
             Step::Flush { .. } => panic!("nothing is to be flushed"),
@@ -38,7 +38,14 @@ fn what_the_peer_has_is_not_sent() {
     let Some(Step::Ask { batch, ids }) = outbox.next(Followers::Go) else {
         panic!("it asks first")
     };
-    let held: Vec<Option<Level>> = ids.iter().map(|it| (*it == id(1)).then_some(Level::Stored)).collect();
+    let has = |it: &BlobId| {
+        if *it == id(1) {
+            Has::Held(Level::Stored)
+        } else {
+            Has::Nothing
+        }
+    };
+    let held: Vec<Has> = ids.iter().map(has).collect();
     let news = outbox.known(batch, &held).expect("fits the question");
     assert_eq!(news, [(id(1), Outcome::Held(Level::Stored))]);
     assert_eq!(sends(&mut outbox, Followers::Go), [id(2)]);
@@ -133,8 +140,8 @@ fn answers_to_no_question_are_nonsense() {
     let Some(Step::Ask { batch, .. }) = outbox.next(Followers::Go) else {
         panic!("it asks first")
     };
-    assert_eq!(outbox.known(batch + 1, &[None]), Err(Nonsense));
-    assert_eq!(outbox.known(batch, &[None, None]), Err(Nonsense));
+    assert_eq!(outbox.known(batch + 1, &[Has::Nothing]), Err(Nonsense));
+    assert_eq!(outbox.known(batch, &[Has::Nothing; 2]), Err(Nonsense));
     assert_eq!(outbox.flushed(batch, &Ok(())), Err(Nonsense));
     assert!(outbox.taken(id(1), Ok(Level::Durable)).is_empty(), "it was not sent");
 }
@@ -175,11 +182,19 @@ enum Event {
     Lose(u16),
     /// Its disk is full for the next chunk.
     Full,
+    /// The peer begins to fetch a chunk from another, unless it expects it from us.
+    Fetch(u16),
+    /// That one arrives.
+    Fetched(u16),
+    /// We look again at what came from another.
+    AskAgain,
+    /// Somebody waits for it at the peer.
+    Hurry(u16),
 }
 
 #[derive(Debug, Clone)]
 enum Said {
-    Known(u64, Vec<Option<Level>>),
+    Known(u64, Vec<Has>),
     Taken(BlobId, Result<Level, Refusal>),
     Flushed(u64, Result<(), Refusal>),
 }
@@ -197,6 +212,10 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0..4usize).prop_map(Event::Restart),
         1 => (0..30u16).prop_map(Event::Lose),
         1 => Just(Event::Full),
+        2 => (0..30u16).prop_map(Event::Fetch),
+        2 => (0..30u16).prop_map(Event::Fetched),
+        1 => Just(Event::AskAgain),
+        1 => (0..30u16).prop_map(Event::Hurry),
     ]
 }
 
@@ -213,13 +232,16 @@ struct World {
     /// What the peer said it had since the connection began, and has not lost since.
     acknowledged: BTreeMap<BlobId, Level>,
     sent_in_vain: usize,
+    /// What the peer fetches from others, and what it expects from us.
+    coming: BTreeSet<BlobId>,
+    promised: BTreeSet<BlobId>,
 }
 
 impl World {
     fn serve(&mut self) {
         let Some(step) = self.there.pop_front() else { return };
         let said = match step {
-            Step::Ask { batch, ids } => Said::Known(batch, ids.iter().map(|id| self.holds.get(id).copied()).collect()),
+            Step::Ask { batch, ids } => Said::Known(batch, ids.iter().map(|id| self.has(id)).collect()),
             Step::Put(id) if std::mem::take(&mut self.full) => Said::Taken(id, Err(Refusal::NoSpace)),
             Step::Put(id) => {
                 self.sent_in_vain += usize::from(self.holds.contains_key(&id));
@@ -271,7 +293,20 @@ impl World {
         self.back.clear();
         self.last = None;
         self.acknowledged.clear();
+        self.promised.clear();
         self.outbox.lost();
+    }
+
+    /// As the store says it: who is told that a chunk is not there is who brings it.
+    fn has(&mut self, id: &BlobId) -> Has {
+        match self.holds.get(id) {
+            Some(level) => Has::Held(*level),
+            None if self.coming.contains(id) => Has::Coming,
+            None => {
+                self.promised.insert(*id);
+                Has::Nothing
+            }
+        }
     }
 
     fn lose(&mut self, id: &BlobId) {
@@ -315,6 +350,14 @@ proptest! {
                 }
                 Event::Lose(number) => { calm = false; world.lose(&id(number)) }
                 Event::Full => { calm = false; world.full = true }
+                Event::Fetch(number) if world.promised.contains(&id(number)) => {}
+                Event::Fetch(number) => { world.coming.insert(id(number)); }
+                Event::Fetched(number) if world.coming.remove(&id(number)) => {
+                    world.holds.entry(id(number)).or_insert(Level::Stored);
+                }
+                Event::Fetched(_) => {}
+                Event::AskAgain => world.outbox.ask_again(),
+                Event::Hurry(number) => world.outbox.hurry(&id(number)),
             }
             let sent: u64 = world.outbox.sent.values().sum();
             prop_assert_eq!(sent, world.outbox.sent_bytes);
@@ -328,6 +371,7 @@ proptest! {
         }
         // Then all goes well: everything is wanted again, as a settlement does, and arrives.
         world.full = false;
+        world.coming.clear();
         world.cut();
         for (id, level) in &wanted {
             let result = world.outbox.want(*id, 1000, Rank::FIRST, *level, Instant::now());

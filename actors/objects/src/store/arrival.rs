@@ -1,7 +1,7 @@
 //! A chunk on its way into a file, piece by piece, hashed while it is in the processor's cache.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -25,6 +25,9 @@ pub(crate) struct Arrival<'a> {
 impl Store {
     /// Begins a file for a chunk. Others may do the same at the same time.
     pub(crate) fn arrive(&self, id: BlobId, encoding: Encoding) -> Result<Arrival<'_>, Error> {
+        if self.is_full() {
+            return Err(failed(id, "begin a chunk", ErrorKind::StorageFull.into()));
+        }
         let serial = self.serial();
         let path = self.fresh.join(fresh_name(&id, encoding, serial));
         let file = File::create_new(&path).map_err(|error| failed(id, "begin a chunk", error))?;

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Entry, Place, Store, failed, name, storage, sync_dir};
-use crate::{BlobId, Error};
+use crate::{BlobId, Error, back};
 
 /// Chunks flushed before their directory is: a directory's flush costs as much as a small chunk's.
 const BATCH: usize = 16;
@@ -26,10 +26,7 @@ pub(crate) struct Flusher(Arc<Store>);
 impl Flusher {
     pub(crate) fn start(store: Arc<Store>) -> Result<Self, Error> {
         let of = Arc::clone(&store);
-        thread::Builder::new()
-            .name("objects-flush".to_owned())
-            .spawn(move || while of.flush_batch() {})
-            .map_err(storage("start a thread"))?;
+        back::thread("objects-flush", move || while of.flush_batch() {}).map_err(storage("start a thread"))?;
         Ok(Self(store))
     }
 }
@@ -116,14 +113,14 @@ impl Store {
             return Err(Error::NotFound(*id));
         }
         self.sync(id, &file, &entry)?;
-        let mut index = self.index.lock();
-        let path = match index.entries.get(id) {
+        let _files = self.files.lock();
+        let path = match self.index.lock().entries.get(id) {
             Some(entry) if entry.serial == serial && entry.place == Place::Fresh => self.path(id, entry),
             Some(_) | None => return Err(Error::NotFound(*id)),
         };
         fs::rename(path, self.blobs.join(name(id, entry.encoding)))
             .map_err(|error| failed(*id, "move a chunk", error))?;
-        if let Some(entry) = index.entries.get_mut(id) {
+        if let Some(entry) = self.index.lock().entries.get_mut(id) {
             entry.place = Place::Blobs;
         }
         Ok(())

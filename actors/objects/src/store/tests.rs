@@ -149,6 +149,19 @@ fn full_disk_keeps_nothing_and_recovers() {
 }
 
 #[test]
+fn the_last_room_on_the_disk_is_for_others() {
+    let (_dir, mut store) = store();
+    let before = put(&store, b"before", Instant::now()).expect("there is room");
+    store.reserve = u64::MAX;
+    let error = put(&store, b"state", Instant::now()).expect_err("no room is left for it");
+    assert_eq!((error.code(), files(&store.fresh)), ("NB0802", 1));
+    assert_eq!(store.read(&before).expect("reads"), "before");
+    put(&store, b"before", Instant::now()).expect("takes no room");
+    store.reserve = RESERVE;
+    put(&store, b"state", Instant::now()).expect("there is room again");
+}
+
+#[test]
 fn wrong_or_unfinished_bytes_never_become_a_chunk() {
     let (_dir, store) = store();
     let id = BlobId::of(b"state");
