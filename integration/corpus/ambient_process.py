@@ -150,6 +150,26 @@ assert procvirtual_one.answer == procvirtual_two.answer == 42
 assert ProcFinder.made == ["procvirtual_one", "procvirtual_two"] and type(sys.meta_path[0]) is ProcFinder
 gc.callbacks.remove(proc_cb)
 
+# %% case: proc_collections_between_cells [alone]
+import gc
+pcb_phases = []
+def pcb_cb(phase, info): pcb_phases.append(phase)
+gc.callbacks.append(pcb_cb)
+gc.set_threshold(40)
+# %%
+pcb_x = [[i] for i in range(300)]
+# %%
+pcb_y = [[i] for i in range(300)]
+# %%
+gc.disable()
+# %%
+pcb_z = 1
+# %%
+gc.enable()
+# %% check
+import gc
+assert gc.isenabled() and gc.get_threshold()[0] == 40 and pcb_cb in gc.callbacks and set(pcb_phases) == {"start", "stop"}
+
 # %% case: proc_context_variable [alone]
 import contextvars
 proc_var = contextvars.ContextVar("proc_var", default="unset")

@@ -90,6 +90,17 @@ assert der_jobs['j1'] != der_jobs['j3'] and der_jobs['j3'] is DerState.IDLE
 der_old = type(der_jobs['j1'])
 assert der_old is type(der_jobs['j2']) and der_jobs['j1'] is der_old.IDLE and der_jobs['j2'] is der_old('busy')
 assert len(der_old) == 2 and len(DerState) == 3
+# %% case: den_flag_asked_for_its_opposite
+import enum
+class DfoPerm(enum.Flag):
+    R = enum.auto(); W = enum.auto(); X = enum.auto()
+dfo_vals = [DfoPerm.R | DfoPerm.W, DfoPerm.X]
+# %%
+dfo_not = ~dfo_vals[0]
+# %%
+dfo_again = [~dfo_vals[0], ~dfo_not]
+# %% check
+assert dfo_not is DfoPerm.X and dfo_again[0] is DfoPerm.X and dfo_again[1] is dfo_vals[0] is ~DfoPerm.X
 # %% case: den_enum_with_rich_values
 import enum, functools
 class DrvOp(enum.Enum):

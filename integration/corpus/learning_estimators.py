@@ -300,7 +300,31 @@ assert rm_old.score([[0]], ['b']) == 1.0
 assert rm_v == 16 and rm_slow(5) == 25 and rm_count == [2]
 assert str(rm_mem.location).endswith('b_joblib_cache')
 assert repr(rm_new) == 'RmMajor()'
-
+# %% case: sk_memories_of_joblib
+from joblib import Memory
+smj_calls = []
+smj_memory = Memory("smj_cache", verbose=0)
+def smj_square(n):
+    smj_calls.append(n)
+    return n * n
+smj_cached = smj_memory.cache(smj_square)
+smj_four = smj_cached(2)
+smj_since = smj_memory.timestamp
+smj_ref = smj_cached.call_and_shelve(3)
+# %%
+smj_again = smj_cached(2)
+# %%
+@smj_memory.cache(ignore=["verbose"])
+def smj_cube(n, verbose=0):
+    smj_calls.append(-n)
+    return n ** 3
+smj_eight = [smj_cube(2), smj_cube(2, verbose=1)]
+# %%
+smj_ref2 = smj_cube.call_and_shelve(3)
+# %% check
+assert smj_calls == [2, 3, -2, -3] and smj_four == smj_again == 4 and smj_eight == [8, 8]
+assert smj_memory.timestamp == smj_since and smj_ref.get() == 9 and smj_ref2.get() == 27
+assert smj_cached(2) == 4 and smj_cube(2) == 8 and smj_calls == [2, 3, -2, -3] and smj_cached.store_backend is smj_memory.store_backend
 # %% case: sp_lowlevel_and_signal_state
 import numpy as np
 from scipy import signal, fft, ndimage

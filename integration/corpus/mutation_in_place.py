@@ -187,3 +187,21 @@ except AttributeError:
 else:
     mvs_ok = False
 assert mvs_ok and not hasattr(mvs_s, '__dict__')
+# %% case: mut_changed_and_changed_back
+import threading, collections
+class MbbCounter:
+    def __init__(self): self.count = 2
+mbb_flat = [1, 2]; mbb_deep = {"of": [1, 2]}; mbb_object = MbbCounter(); mbb_number = 5
+mbb_slots = threading.Semaphore(2); mbb_queue = collections.deque([1, [2]]); mbb_pair = mbb_deep["of"]
+# %%
+mbb_flat.append(3); mbb_deep["of"].append(3); mbb_object.count = 1; mbb_number = 6
+mbb_slots.acquire(); mbb_queue.rotate(1)
+# %%
+mbb_between = 1
+# %%
+mbb_flat.pop(); mbb_deep["of"].pop(); mbb_object.count = 2; mbb_number = 5
+mbb_slots.release(); mbb_queue.rotate(1)
+# %% check
+assert mbb_flat == [1, 2] and mbb_deep == {"of": [1, 2]} and mbb_pair is mbb_deep["of"] and mbb_object.count == 2 and mbb_number == 5
+assert mbb_slots.acquire(blocking=False) and mbb_slots.acquire(blocking=False) and not mbb_slots.acquire(blocking=False)
+assert list(mbb_queue) == [1, [2]]

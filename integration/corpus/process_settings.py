@@ -266,7 +266,7 @@ else:
 assert not am_th.is_alive() and am_th.name == "am-w"
 t = threading.Thread(target=am_worker); t.start(); t.join()
 assert am_results == ["unset", "unset"] and am_q.qsize() == 2
-# %% case: am_exitstack_half_open [open]
+# %% case: am_exitstack_half_open
 from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout, suppress
 import io
 am_trail = []

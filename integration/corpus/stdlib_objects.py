@@ -268,6 +268,33 @@ ob_sp.write("!"); ob_sp.seek(0)
 assert ob_sp.read() == "spool!"
 ob_file.close(); ob_app.close(); ob_td.cleanup()
 assert not os.path.exists(ob_td.name) and not ob_td._finalizer.alive
+# %% case: ob_modes_of_closed_files
+omc_files = [open("omc.txt", mode) for mode in ("w", "a", "r", "r+", "w+", "a+", "wb", "ab", "rb", "rb+", "ab+")]
+omc_files.append(open("omc.txt", "rb", buffering=0)); omc_files.append(open("omc.txt", "ab", buffering=0))
+omc_modes = [it.mode for it in omc_files]; omc_kinds = [type(it) for it in omc_files]
+for omc_it in omc_files: omc_it.close()
+# %%
+omc_again = [it.mode for it in omc_files]
+# %% check
+assert omc_again == omc_modes == [it.mode for it in omc_files] and all(it.closed and it.name == "omc.txt" for it in omc_files)
+assert [type(it) for it in omc_files] == omc_kinds
+# %% case: ob_proxy_of_what_is_gone
+import weakref
+class OpgBox:
+    def __init__(self): self.items = [1]
+opg_box = OpgBox(); opg_proxy = weakref.proxy(opg_box)
+# %%
+opg_proxy.items.append(2); opg_items = opg_proxy.items
+# %%
+del opg_box
+# %%
+opg_after = repr(type(opg_proxy)); opg_proxies = [opg_proxy]
+# %% check
+try:
+    opg_proxy.items
+except ReferenceError as error:
+    opg_gone = str(error)
+assert opg_gone and opg_items == [1, 2] and opg_proxies[0] is opg_proxy and "weak" in opg_after
 # %% case: ob_deep_and_shared_structures
 import types, copy
 class ObLink:

@@ -31,9 +31,9 @@ Modules, from the wire upwards:
 - ``registries``  handlers, hooks, filters and codecs it registered; ``logs`` logging; ``libraries`` settings of libraries
 - ``history``     ``In``, ``Out``, ``_``
 - ``places``      what hangs from something else than a variable; ``hooks`` and ``magics`` those of IPython
-- ``options``     IPython's switches; ``parts`` its objects that every process has; ``traits``, ``optimizers`` rules for theirs
+- ``options``     IPython's switches; ``parts`` its objects that every process has; ``traits``, ``memoizers``, ``optimizers`` rules for theirs
 - ``audit``       compares what a delta makes in ``scratch``, another process, by ``digest`` (and ``digest_libraries``)
-- ``background``  threads and tasks beside the cells
+- ``background``  threads and tasks beside the cells; ``collector`` holds the garbage collector off
 - ``session``     what is known; ``codec`` a group to bytes and back
 - ``streams``     bytes without copies; ``chunks`` large memory by its content; ``delta`` what is sent
 - ``look``        which groups changed, and how they are made up now

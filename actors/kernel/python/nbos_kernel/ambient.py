@@ -26,6 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nbos_kernel import collector
 from nbos_kernel.modules import below_installation
 from nbos_kernel.places import Scope
 
@@ -299,7 +300,7 @@ class Interpreter(Switches):
         ("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
         ("switch interval", sys.getswitchinterval, sys.setswitchinterval),
         ("digits of integers", lambda: sys.get_int_max_str_digits(), lambda it: sys.set_int_max_str_digits(it)),
-        ("collector", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
+        ("collector", collector.is_on, collector.switch),
         ("thresholds of the collector", gc.get_threshold, lambda it: gc.set_threshold(*it)),
         ("flags of the collector", gc.get_debug, gc.set_debug),
         ("bytecode", lambda: sys.dont_write_bytecode, lambda it: setattr(sys, "dont_write_bytecode", it)),

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nbos_kernel import history, imports, rebuild
+from nbos_kernel import collector, history, imports, rebuild
 from nbos_kernel.groups import CLASS_PREFIX, Group, class_member, guess, is_class
 from nbos_kernel.kinds import SHARED_BYTES
 from nbos_kernel.libraries import neutral
 from nbos_kernel.originals import ORIGINALS
 from nbos_kernel.pins import BOOK, Pin, Placeholder, absent, is_absent
-from nbos_kernel.places import is_place
+from nbos_kernel.places import COLLECTOR, is_place
 from nbos_kernel.replaced import known_finalizers, let_go, quietly
 from nbos_kernel.session import Session
 from nbos_kernel.streams import Body
@@ -41,6 +41,10 @@ class Apply:
 
     def run(self, header: dict[str, Any], bodies: list[Body]) -> list[Failure]:
         """Install one frame. Returns what failed; its variables are placeholders then."""
+        with collector.held():
+            return self._run(header, bodies)
+
+    def _run(self, header: dict[str, Any], bodies: list[Body]) -> list[Failure]:
         session = self._session
         parts = {group["key"]: (group, body) for group, body in zip(header["groups"], bodies)}
         session.codec.refresh()
@@ -62,6 +66,9 @@ class Apply:
         session.places.applied()
         session.imports.settle()
         session.chunks.hold(header["groups"], header["deleted"])
+        if COLLECTOR in session.places.now:
+            # The next collection may change these, before any cell: what they are now is what other hosts have.
+            session.learn_those(session.groups.closure([COLLECTOR], set()))
         return failures
 
     def _delete(self, deleted: list[str]) -> None:

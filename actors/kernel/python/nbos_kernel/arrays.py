@@ -13,6 +13,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from nbos_kernel import rebuild
 from nbos_kernel.pins import absent
 from nbos_kernel.registry import reduces, reduces_all, walks
 
@@ -85,10 +86,11 @@ def _part_of_strings(pickler: StatePickler, array: Any, root: Any) -> Any:
     return strings, (root, first, array.shape, array.strides, bool(array.flags.writeable))
 
 
-@reduces_all("numpy.polynomial._polybase.ABCPolyBase")
-def reduce_polynomial(_pickler: StatePickler, polynomial: Any) -> Any:
-    """What numpy says of it turns attributes of the class into its own."""
-    return bare, (type(polynomial),), dict(vars(polynomial)), None, None, set_state
+@reduces_all("numpy.polynomial._polybase.ABCPolyBase", "scipy.sparse._dok._dok_base")
+def reduce_attributes(_pickler: StatePickler, obj: Any) -> Any:
+    """Its attributes are all there is. What the library says of it turns attributes of a class into its own, or fills the
+    dictionary that it only seems to be."""
+    return rebuild.bare, (type(obj),), dict(vars(obj)), None, None, rebuild.set_state
 
 
 @reduces_all("scipy.spatial._ckdtree.cKDTree")
@@ -373,6 +375,9 @@ def view(root: Any, cls: Any, offset: int, shape: Any, strides: Any, dtype: Any,
     """An array in the memory of another one."""
     import numpy
 
+    frozen = writeable and root.flags.owndata and not root.flags.writeable  # after the view was made
+    if frozen:
+        root.flags.writeable = True
     if root.flags.forc and not root.dtype.hasobject:
         memory = root
     else:  # without gaps, so these are views; numpy then names the root itself as the base of what lies in them
@@ -380,6 +385,8 @@ def view(root: Any, cls: Any, offset: int, shape: Any, strides: Any, dtype: Any,
         if not root.dtype.hasobject and root.size and root.dtype.itemsize:
             memory = memory.view("u1")
     made = _over(memory, cls, offset, shape, strides, dtype, writeable)
+    if frozen:
+        root.flags.writeable = False
     if isinstance(made, numpy.memmap) and isinstance(root, numpy.memmap):
         made._mmap = root._mmap
     return made
@@ -399,10 +406,6 @@ def strings(root: Any, first: int, shape: Any, strides: Any, writeable: bool) ->
     return made
 
 
-def bare(cls: Any) -> Any:
-    return cls.__new__(cls)
-
-
 def part_of_tree(tree: Any, part: str) -> Any:
     return tree.__getstate__()[part]
 
@@ -413,7 +416,7 @@ def set_tree(tree: Any, state: tuple[Any, ...]) -> None:
 
 def void(root: Any, cls: Any, offset: int, dtype: Any) -> Any:
     """A row of a structured array, as numpy's indexing gives it."""
-    return view(root, None, offset, (), (), dtype, True)[()]
+    return view(root, None, offset, (), (), dtype, bool(root.flags.writeable))[()]
 
 
 def borrow(lender: Any, cls: Any, offset: int, shape: Any, strides: Any, dtype: Any, writeable: bool, held: bool) -> Any:

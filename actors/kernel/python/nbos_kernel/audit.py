@@ -8,6 +8,7 @@ hosts get a placeholder, never the wrong value.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import socket
@@ -17,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from nbos_kernel import wire
+from nbos_kernel import collector, wire
 from nbos_kernel.background import Background
 from nbos_kernel.capture import Capture
 from nbos_kernel.chunks import Send
@@ -49,6 +50,7 @@ class Audit:
         self._capture = capture
         self._own = Own(session.shell)
         self._background = Background()
+        self._collecting = list(gc.callbacks)  # not the notebook's
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "nbos_kernel.scratch", str(theirs.fileno())], pass_fds=[theirs.fileno()], cwd=os.getcwd(),
@@ -93,22 +95,27 @@ class Audit:
     def _checked(self, delta: Delta, suspects: set[str]) -> Delta:
         start = time.perf_counter()
         try:
-            for turn in range(2 * ROUNDS):
-                if self._socket is None:
-                    break
-                wrong = self._differences(delta, suspects)
-                if not wrong:
-                    break
-                if turn < ROUNDS and self._background.runs():
-                    # A thread may have changed it since the capture: what is wrong is so each time.
-                    delta = _replaced(delta, self._captured(wrong))
-                else:
-                    delta = self._without(delta, wrong)
+            with collector.held():
+                for turn in range(2 * ROUNDS):
+                    if self._socket is None:
+                        break
+                    wrong = self._differences(delta, suspects)
+                    if not wrong:
+                        break
+                    if turn < ROUNDS and self._moves():
+                        # It may have changed since the capture: what is wrong is so each time.
+                        delta = _replaced(delta, self._captured(wrong))
+                    else:
+                        delta = self._without(delta, wrong)
         except Exception as error:  # noqa: BLE001 - the audit must not cost the cell
             self._end(f"{type(error).__name__}: {error}")
         self.cells += 1
         self.seconds += time.perf_counter() - start
         return delta
+
+    def _moves(self) -> bool:
+        """Whether variables may change while no cell runs: by a thread, or by what a collection calls."""
+        return self._background.runs() or any(all(it is not own for own in self._collecting) for it in gc.callbacks)
 
     def _differences(self, delta: Delta, suspects: set[str]) -> list[Difference]:
         names = self._names()

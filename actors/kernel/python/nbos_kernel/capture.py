@@ -8,17 +8,15 @@ its code can touch and at the state beside the variables, and a look at all vari
 
 from __future__ import annotations
 
-import gc
 import pickle
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from nbos_kernel import history, static
+from nbos_kernel import collector, history, static
 from nbos_kernel.background import Background
 from nbos_kernel.chunks import Interrupted
 from nbos_kernel.delta import RANK_HISTORY, RANK_IMPORTS, Delta, pack
@@ -78,7 +76,7 @@ class Capture:
         """Callbacks and transformers of the notebook run before the cell's own code does."""
         session = self._session
         if session.groups.unknown:
-            self._learn(session.groups.closure([it for it in session.places.now if it.startswith(CALLBACKS)], set()))
+            session.learn_those(session.groups.closure([it for it in session.places.now if it.startswith(CALLBACKS)], set()))
 
     def deferred(self) -> list[str]:
         """The groups that have not arrived here yet and that the plan can reach."""
@@ -105,20 +103,14 @@ class Capture:
         if self._everything() or not self._plain.so_far:
             session.places.before(self._scope())
         if session.groups.unknown:
-            self._learn(session.groups.by_member if session.groups.cost < LEARN else self._before)
-
-    def _learn(self, members: Collection[str]) -> None:
-        """What came from elsewhere and may change now: note what it is in our own bytes."""
-        for group in list(self._session.groups.unknown.values()):
-            if any(member in members for member in group.members):
-                self._session.learn(group)
+            session.learn_those(session.groups.by_member if session.groups.cost < LEARN else self._before)
 
     # After a cell.
 
     def finish(self, check: Callable[[], None]) -> Delta:
         """The delta of the cell. Never raises: what could not be looked at or sent is pinned. `check` may raise
         `Interrupted` before a chunk is sent."""
-        with _collected_later():
+        with collector.held():
             names = self._names()
             plain = not self._everything() and self._plain.ended(self._plan.names | self._before_reads, names[1], names[2])
             delta = self._begin_look(check, plain)
@@ -366,18 +358,6 @@ class Capture:
 
 def _no_check() -> None:
     pass
-
-
-@contextmanager
-def _collected_later() -> Iterator[None]:
-    """What a look makes must not start collections: with a large session each goes through millions of objects."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _warn(text: str) -> None:

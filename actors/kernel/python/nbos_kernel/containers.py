@@ -74,11 +74,11 @@ def reduce_memory(pickler: StatePickler, memory: memoryview) -> Any:
     numpy = sys.modules.get("numpy")
     if numpy is not None and type(owner) is numpy.ndarray and memory.shape == owner.shape and memory.nbytes == owner.nbytes:
         return memory_of, (owner, bool(memory.readonly), memory.format)
-    if memory.c_contiguous and memory.ndim <= 1 and (
+    if memory.c_contiguous and (
         type(owner) in (bytes, bytearray, array.array) or numpy is not None and type(owner) is numpy.ndarray and owner.flags.c_contiguous
     ):
         offset = _address(memory) - _address(owner) if memory.nbytes else 0
-        return memory_in, (owner, offset, memory.nbytes, memory.format, bool(memory.readonly))
+        return memory_in, (owner, offset, memory.nbytes, memory.format, bool(memory.readonly), *((memory.shape,) if memory.ndim > 1 else ()))
     if numpy is None:
         return pickler.pin(memory, "it views memory in a way that only numpy can describe")
     found = numpy.asarray(memory)
@@ -134,14 +134,16 @@ def released_memory() -> memoryview:
     return made
 
 
-def memory_in(owner: Any, offset: int, size: int, form: str, readonly: bool) -> memoryview:
+def memory_in(owner: Any, offset: int, size: int, form: str, readonly: bool, shape: tuple[int, ...] | None = None) -> memoryview:
     """A part of the memory of a bytes-like object, which stays the object of the view."""
     made = memoryview(owner)
     if made.format != "B":
         made = made.cast("B")
     if offset or size != made.nbytes:
         made = made[offset:offset + size]
-    if form != "B":
+    if shape is not None:
+        made = made.cast(form, shape)  # type: ignore[call-overload]
+    elif form != "B":
         made = made.cast(form)  # type: ignore[call-overload]
     return made.toreadonly() if readonly and not made.readonly else made
 

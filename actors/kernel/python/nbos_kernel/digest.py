@@ -15,6 +15,7 @@ import enum
 import functools
 import hashlib
 import io
+import itertools
 import re
 import sys
 import types
@@ -22,7 +23,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from nbos_kernel import digest_libraries
+from nbos_kernel import digest_libraries, instances
 
 # A name, and what hangs there: joined they are the path from the variable.
 Child = tuple[str, Any]
@@ -36,6 +37,8 @@ _CLASS_NOISE = frozenset(
     "_is_protocol __parameters__ __firstlineno__ __annotate_func__ __annotations_cache__ _member_map_ _value2member_map_ __signature__".split()
 )
 _SHAPE_DEPTH = 6
+# Members of a constant, so that one met often costs little each time.
+_SMALL = 64
 
 
 class Own:
@@ -62,6 +65,8 @@ class Digest:
         self._wanted = frozenset(detail)
         self.seen_of: dict[str, list[tuple[str, str]]] = {}
         self._met: dict[int, tuple[str, int, str]] = {}
+        # Where the attributes of the object at hand are.
+        self._at = ("", 0, "")
         self._keep: list[Any] = []
         self._classes: dict[type, bool] = {}
         self._singletons: dict[str, dict[int, str]] = {}
@@ -103,7 +108,7 @@ class Digest:
                     token = "named " + self._named[key]
                 elif digest_libraries.is_value(kind):
                     token, below = self._look(obj, kind)
-                elif kind in (tuple, frozenset) and (not obj or key in frozen):
+                elif kind in (tuple, frozenset) and (not obj or key in frozen and not _is_constant(obj)):
                     token = f"{kind.__name__} again {len(obj)}"
                 elif key in met:
                     other, index, where = met[key]
@@ -113,6 +118,7 @@ class Digest:
                 else:
                     (frozen.add(key) if kind in (tuple, frozenset) else met.__setitem__(key, (name, count, path)))
                     self._keep.append(obj)
+                    self._at = (name, count, path + ".__dict__")
                     try:
                         token, below = self._look(obj, kind)
                     except Exception as error:  # noqa: BLE001 - code of the notebook may be asked in there
@@ -151,14 +157,17 @@ class Digest:
             if id(obj) in self._singletons[home]:
                 return f"named {self._singletons[home][id(obj)]}", []
         below: list[Child] = []
+        token = f"object {_name(kind)}"
         if self._is_notebooks(kind):
             below.append((".__class__", kind))
+            token += self._shared_attributes(obj)
         content = _content(obj)
         if content is not None:
             below += content
         attributes = getattr(obj, "__dict__", None)
         if isinstance(attributes, dict):
-            below += [(f".{name}", attributes[name]) for name in sorted(attributes, key=str) if name not in _SKIPPED_ATTRIBUTES]
+            skipped = _OF_FLAGS if issubclass(kind, enum.Flag) else _SKIPPED_ATTRIBUTES
+            below += [(f".{name}", attributes[name]) for name in sorted(attributes, key=str) if name not in skipped]
         slots = _slots(obj, kind)
         below += slots
         if content is None and not isinstance(attributes, dict) and not slots and not self._is_notebooks(kind):
@@ -166,7 +175,18 @@ class Digest:
         if content is None and self._hides(kind):
             # The protocol gives the attributes too, in a dictionary made for it: those are seen already.
             below += [(step, it) for step, it in self._opaque(obj, kind)[1] if it is not attributes and type(it) is not dict]
-        return f"object {_name(kind)}", below
+        return token, below
+
+    def _shared_attributes(self, obj: Any) -> str:
+        """Whether a variable or another object has its ``__dict__`` too."""
+        attributes = instances.attributes_of(obj)
+        if attributes is None:
+            return ""
+        self._keep.append(attributes)
+        other, index, where = self._met.setdefault(id(attributes), self._at)
+        if (other, index) == self._at[:2]:
+            return ""
+        return f", attributes {where if other in self._wanted else f'{other} {index}'}"
 
     def _hides(self, kind: type) -> bool:
         """Whether a base in C keeps state beside the attributes (``random.Random``, a date) and shows it to the pickle protocol."""
@@ -191,7 +211,7 @@ class Digest:
         if isinstance(reduced, str):
             return f"opaque {_name(kind)} {reduced}", []
         if _at_its_end(obj, reduced):
-            return f"{_name(kind)} at its end", []
+            return "iterator at its end", []
         parts = [list(it) if place > 1 and it is not None else it for place, it in enumerate(reduced[1:5])]
         return f"reduced {_name(kind)}", [(f"<state {i}>", it) for i, it in enumerate(parts) if it is not None]
 
@@ -277,6 +297,13 @@ class Digest:
 
 # Caches that libraries fill when they are asked, and what observers of traits are kept in by their class.
 _SKIPPED_ATTRIBUTES = frozenset({"_trait_validators", "_trait_notifiers", "__weakref__", "_abc_impl", "__orig_class__"})
+# A flag keeps its opposite once it was asked for it.
+_OF_FLAGS = _SKIPPED_ATTRIBUTES | {"_inverted_"}
+
+
+def _is_constant(obj: Any) -> bool:
+    """Python keeps one or several of these as it likes: they are compared, not told apart."""
+    return len(obj) <= _SMALL and all(type(it) in _ATOMS or type(it) in _TEXT for it in obj)
 
 
 def _sequence(_: Digest, it: Any) -> tuple[str, list[Child]]:
@@ -350,9 +377,19 @@ def _name(cls: type) -> str:
 
 
 def _at_its_end(obj: Any, reduced: tuple[Any, ...]) -> bool:
-    """Where an iterator was when nothing was left means nothing."""
-    inner = reduced[1][0] if type(obj) is enumerate else obj
-    return type(inner) in _ITERATORS and inner.__length_hint__() == 0
+    """Where an iterator was when nothing was left means nothing, and of many not even of which kind it was: they travel
+    as an empty one."""
+    kind, made = type(obj), reduced[1]
+    if reduced[0] is iter and len(reduced) < 3:
+        return len(made) == 1 and type(made[0]) in (list, tuple, str) and not made[0]
+    if kind is itertools.chain:
+        sources = reduced[2] if len(reduced) > 2 else ()
+        return len(sources) == 0 or len(sources) == 1 and _is_empty(sources[0])
+    return _is_empty(made[0] if kind in (enumerate, itertools.islice) else obj)
+
+
+def _is_empty(iterator: Any) -> bool:
+    return type(iterator) in _ITERATORS and iterator.__length_hint__() == 0
 
 
 _ITERATORS = tuple(type(iter(it)) for it in ([], (), "", "\u0100", b"", range(1)))

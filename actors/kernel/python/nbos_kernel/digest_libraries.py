@@ -244,6 +244,16 @@ def _artist(artist: Any) -> Found:
     return f"{type(artist).__module__}.{type(artist).__qualname__} {about}", below
 
 
+def _canvas(canvas: Any) -> Found:
+    """The rest of it is how far its backend has come with drawing."""
+    return f"{type(canvas).__module__}.{type(canvas).__qualname__}", [(".figure", canvas.figure)]
+
+
+def _manager(manager: Any) -> Found:
+    """Where it is connected, each process numbers by itself."""
+    return f"{type(manager).__module__}.{type(manager).__qualname__} {manager.num}", [(".canvas", manager.canvas)]
+
+
 def _content_of(array: Any) -> Any:
     return array.tolist() if array.dtype.hasobject else f"{array.dtype} {array.shape} {_hash(array.tobytes())}"
 
@@ -287,6 +297,23 @@ def _compiled(it: Any) -> Found:
     """Its ``forward`` is made from the module and the context, and has a copy of what the module was then."""
     made = ("forward", "_forward", "_torchdynamo_wrapper_id")
     return "compiled module", [(f".{n}", v) for n, v in sorted(vars(it).items()) if n not in made]
+
+
+def _memorized(it: Any) -> Found:
+    """It knows its function's code by an address, and looks at it again where that is unknown."""
+    made = ("_func_code_id", "_func_code_info")
+    return f"{type(it).__module__}.{type(it).__qualname__}", [(f".{n}", v) for n, v in sorted(vars(it).items()) if n not in made]
+
+
+def _vectorized(it: Any) -> Found:
+    """It keeps the function that it made for its last call."""
+    return f"{type(it).__module__}.{type(it).__qualname__}", [(f".{n}", v) for n, v in sorted(vars(it).items()) if n != "_ufunc"]
+
+
+def _handle(it: Any) -> Found:
+    """Of a hook. Where the table that it was in has none any more, the table need not be there."""
+    about = {name: value for name, value in vars(it).items() if name != "hooks_dict_ref"}
+    return "handle of a hook", [(".hooks_dict_ref()", it.hooks_dict_ref() or None), *((f".{n}", v) for n, v in sorted(about.items()))]
 
 
 def _logger(it: Any) -> Found:
@@ -358,18 +385,19 @@ _RULES: dict[str, Any] = {
     "torch.Tensor": _tensor, "torch.Generator": _generator, "torch._C.Generator": _generator, "torch.dtype": _shown,
     "torch._ops.OpOverloadPacket": _shown, "torch._ops.OpOverload": _shown, "torch.device": _shown, "torch.Size": _shown, "torch.storage.UntypedStorage": _storage, "torch.storage.TypedStorage": _storage,
     "torch.layout": _shown, "torch.autograd.graph.Node": _by_name,
+    "matplotlib.backend_bases.FigureCanvasBase": _canvas, "matplotlib.backend_bases.FigureManagerBase": _manager,
     "matplotlib.artist.Artist": _artist, "matplotlib.transforms.TransformNode": _transform,
     "IPython.core.interactiveshell.InteractiveShell": _by_name, "logging.Logger": _logger, "logging.Manager": _by_name, "threading.Thread": _by_name,
     "_thread.lock": lambda it: (f"lock {it.locked()}", []), "_thread.RLock": _by_name,
     "sqlite3.Connection": _by_name, "sqlite3.Cursor": _by_name,
     "datetime.tzinfo": _shown, "decimal.Decimal": _shown, "fractions.Fraction": _shown, "uuid.UUID": _shown, "pathlib.PurePath": _shown,
     "typing._Final": _shown, "types.GenericAlias": _shown, "types.UnionType": _shown,
-    "gzip.GzipFile": _compressed, "bz2.BZ2File": _compressed, "lzma.LZMAFile": _compressed,
+    "re.Scanner": lambda it: ("scanner", [(".lexicon", it.lexicon)]), "gzip.GzipFile": _compressed, "bz2.BZ2File": _compressed, "lzma.LZMAFile": _compressed,
     "ipaddress._IPAddressBase": _shown, "builtins.set_iterator": _left, "builtins.odict_iterator": _left, "builtins.list_iterator": _left,
     "functools._lru_cache_wrapper": lambda it: ("lru_cache", [(".__wrapped__", it.__wrapped__), ("<size>", it.cache_info().maxsize)]),
     "weakref.WeakKeyDictionary": _weak_mapping, "weakref.WeakValueDictionary": _weak_mapping, "_weakrefset.WeakSet": _weak_set,
     "torch.nn.modules.module._WrappedHook": _hook, "torch.optim.optimizer.Optimizer": _optimizer, "torch.optim.Optimizer": _optimizer,
     "torch._dynamo.eval_frame.OptimizedModule": _compiled, "tempfile._TemporaryFileWrapper": _temporary,
-    "operator.attrgetter": _shown, "operator.itemgetter": _shown,
+    "torch.utils.hooks.RemovableHandle": _handle, "numpy.vectorize": _vectorized, "joblib.memory.MemorizedFunc": _memorized, "operator.attrgetter": _shown, "operator.itemgetter": _shown,
 }
 _VALUES = (_shown, _scalar, _timestamp, _index, _by_name)

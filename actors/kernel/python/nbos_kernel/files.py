@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbos_kernel import compressed
 from nbos_kernel.pins import absent
+from nbos_kernel.rebuild import bare, set_state
 from nbos_kernel.registry import reduces, reduces_all, walks
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def reduce(pickler: StatePickler, file: Any) -> Any:
     except (OSError, ValueError) as error:
         return pickler.pin(file, str(error))
     attributes = {name: value for name, value in file.__dict__.items() if name != "mode"}
-    return opened, (pickler.name, type(file), path, name, mode, position, options), attributes or None, None, None, set_attributes
+    return opened, (pickler.name, type(file), path, name, mode, position, options), attributes or None, None, None, set_state
 
 
 @reduces(io.StringIO, io.BytesIO)
@@ -70,12 +71,12 @@ def reduce_temporary(pickler: StatePickler, file: Any) -> Any:
 def reduce_spooled(pickler: StatePickler, file: Any) -> Any:
     if file._rolled and not file.closed:
         return pickler.pin(file, "a temporary file belongs to one process")
-    return bare, (type(file),), vars(file), None, None, set_attributes
+    return bare, (type(file),), vars(file), None, None, set_state
 
 
 @reduces_all(codecs.StreamReader, codecs.StreamWriter, codecs.StreamReaderWriter, codecs.StreamRecoder)
 def reduce_stream(pickler: StatePickler, stream: Any) -> Any:
-    return bare, (type(stream),), vars(stream), None, None, set_attributes
+    return bare, (type(stream),), vars(stream), None, None, set_state
 
 
 @reduces(tempfile.TemporaryDirectory)
@@ -87,8 +88,16 @@ def reduce_directory(pickler: StatePickler, directory: Any) -> Any:
 @walks(io.IOBase)
 def children(file: Any) -> tuple[Any, ...]:
     attributes = getattr(file, "__dict__", None) or {}
+    _settle(file)
     under = _raw(file) if isinstance(file, io.TextIOWrapper) else file.raw if isinstance(file, _BUFFERED) else None
     return (*attributes.values(), *((under,) if under is not None and not isinstance(under, (*_BUFFERED, io.FileIO)) else ()))
+
+
+def _settle(file: Any) -> None:
+    """What was written to memory and is still underway arrives, before anything that shares the memory is pickled."""
+    under = _raw(file) if isinstance(file, io.TextIOWrapper) else getattr(file, "raw", None)
+    if isinstance(under, io.BytesIO) and under is not file and not file.closed and not isinstance(file, io.BufferedReader):
+        file.flush()
 
 
 def _raw(file: Any) -> Any:
@@ -151,14 +160,14 @@ def _over(pickler: StatePickler, file: Any, under: Any) -> Any:
     if under is None or file.closed:
         return pickler.pin(file, "what it wrote to is gone")
     if isinstance(under, io.BytesIO):
-        again = lambda: io.BytesIO(under.getvalue())  # noqa: E731
+        again = lambda: io.BytesIO(under.getvalue())
     elif compressed.is_one(under) and under.readable() and compressed.path_of(under) is not None:
-        again = lambda: compressed.again(under)  # noqa: E731
+        again = lambda: compressed.again(under)
     else:
         return pickler.pin(file, "what it reads or writes is not a regular file")
     position = _told(file, lambda: io.TextIOWrapper(again(), file.encoding, file.errors, newline=_newline(file)))
     file.flush()
-    return over_memory, (under, file.encoding, file.errors, file.line_buffering, position, _newline(file))
+    return over_memory, (under, file.encoding, file.errors, file.line_buffering, position, _newline(file), file.write_through)
 
 
 def _buffered(file: Any) -> Any:
@@ -171,7 +180,7 @@ def _buffered(file: Any) -> Any:
     ahead = under.tell() - position if isinstance(file, io.BufferedReader) else 0
     # The buffer began where it was filled from, or at the position when it holds the end.
     start = position if under.tell() >= len(under.getbuffer()) else max(0, under.tell() - size)
-    return buffered, (type(file), under, size, position, start if ahead > 0 else None), file.__dict__ or None, None, None, set_attributes
+    return buffered, (type(file), under, size, position, start if ahead > 0 else None), file.__dict__ or None, None, None, set_state
 
 
 # What payloads call.
@@ -197,10 +206,6 @@ def opened(variable: str, cls: type, path: str, name: str, mode: str, position: 
     return made
 
 
-def set_attributes(file: Any, attributes: dict[str, Any]) -> None:
-    file.__dict__.update(attributes)
-
-
 def closed_in_memory(cls: type) -> Any:
     made = cls()
     made.close()
@@ -210,7 +215,7 @@ def closed_in_memory(cls: type) -> Any:
 def closed(cls: type, name: Any, given: str | None) -> Any:
     """A closed file object; its name and mode are all that is left of it."""
     mode = given or "r"
-    raw = io.FileIO(os.open(os.devnull, os.O_RDWR), "r+" if "+" in mode else "w" if set(mode) & set("wax") else "r")
+    raw = io.FileIO(os.open(os.devnull, os.O_RDWR), "".join(it for it in mode if it in "rwax+"))
     made: Any = raw
     if cls is io.TextIOWrapper:
         made = io.TextIOWrapper(io.BufferedReader(raw) if raw.readable() else io.BufferedWriter(raw))
@@ -223,8 +228,9 @@ def closed(cls: type, name: Any, given: str | None) -> Any:
     return made
 
 
-def over_memory(under: Any, encoding: str, errors: str, line_buffering: bool, position: int, newline: str | None) -> Any:
-    made = io.TextIOWrapper(under, encoding, errors, newline, line_buffering)
+def over_memory(under: Any, encoding: str, errors: str, line_buffering: bool, position: int, newline: str | None,
+                write_through: bool = False) -> Any:
+    made = io.TextIOWrapper(under, encoding, errors, newline, line_buffering, write_through)
     made.seek(position)
     return made
 
@@ -236,10 +242,6 @@ def buffered(cls: Any, under: Any, size: int, position: int, start: int | None) 
         made.peek(1)
         made.read(position - start)
     return made
-
-
-def bare(cls: Any) -> Any:
-    return cls.__new__(cls)
 
 
 def set_temporary(made: Any, state: tuple[Any, str, bool]) -> None:

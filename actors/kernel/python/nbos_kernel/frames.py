@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nbos_kernel.registry import reduces_all, walks
+from nbos_kernel.registry import reduces, reduces_all, walks
 
 if TYPE_CHECKING:
     from nbos_kernel.pickler import StatePickler
 
-# What a frame's own state covers, beside what its class names in `_metadata`: a subclass that forgets the name of a series loses it.
-_COVERED = frozenset({"_mgr", "_typ", "_metadata", "_attrs", "attrs", "_flags", "_item_cache", "_is_copy", "name"})
+# What is made again with a frame. Anything else that is in its dictionary and not in its state was put there by the
+# notebook, or belongs to a class whose `_metadata` leaves out what pandas has in its own (a series' name).
+_MADE_AGAIN = frozenset({"_mgr", "_flags", "_item_cache", "_is_copy", "_metadata"})
 
 
 class Sharing:
@@ -43,11 +44,19 @@ def reduce_manager(_pickler: StatePickler, manager: Any) -> Any:
 @reduces_all("pandas.core.generic.NDFrame")
 def reduce_frame(pickler: StatePickler, frame: Any) -> Any:
     reduced = pickler.ordinary(frame)
-    covered = _COVERED.union(type(frame)._metadata)
-    extras = {name: value for name, value in frame.__dict__.items() if name not in covered}
-    if not extras or len(reduced) < 3 or any(it is not None for it in reduced[3:]) or not isinstance(reduced[2], dict):
+    if len(reduced) < 3 or any(it is not None for it in reduced[3:]) or not isinstance(reduced[2], dict):
         return reduced
-    return (*reduced[:2], (reduced[2], extras), None, None, set_frame)
+    own = frame.__dict__
+    # An attribute that was never set is None there, and `attrs` would become another dictionary.
+    state = {name: value for name, value in reduced[2].items() if name != "attrs" and (name in own or name not in frame._metadata)}
+    extras = {name: value for name, value in own.items() if name not in _MADE_AGAIN and name not in state}
+    return (*reduced[:2], (state, extras), None, None, set_frame)
+
+
+@reduces("pandas.core.flags.Flags", "pandas.Flags")
+def reduce_flags(pickler: StatePickler, flags: Any) -> Any:
+    frame = flags._obj()
+    return (flags_of, (frame,)) if frame is not None and frame.flags is flags else pickler.ordinary(flags)
 
 
 @walks("pandas.core.indexes.base.Index")
@@ -67,6 +76,10 @@ def make_block(values: Any, places: Any, dimensions: int, sharing: Sharing) -> A
     made = get_block_type(values.dtype)(values, placement=BlockPlacement(places), ndim=dimensions, refs=sharing.references)
     sharing.references = made.refs
     return made
+
+
+def flags_of(frame: Any) -> Any:
+    return frame.flags
 
 
 def make_manager(cls: Any, block: Any, axis: Any) -> Any:

@@ -51,7 +51,7 @@ class Group:
     # None: installed from another process. Our own bytes for the same objects may differ from the
     # ones we received, so there is nothing to compare with before we pickled it once.
     fingerprint: bytes | None = None
-    # Of the bytes that were received, if they were: equal bytes need not be sent back.
+    # Of the bytes that were received, if they were and nothing was sent since: equal bytes need not be sent back.
     received: bytes | None = None
     # The memory beside the stream, in chunks.
     layouts: list[Layout] = field(default_factory=list)

@@ -69,7 +69,7 @@ def attributes_of(obj: Any) -> dict[str, Any] | None:
         found = object.__getattribute__(obj, "__dict__")
     except AttributeError:
         return None
-    return found if type(found) is dict else None
+    return found if isinstance(found, dict) else None
 
 
 def _holders(obj: Any) -> int:

@@ -8,6 +8,7 @@ notebook (a float format), therefore they are members as callbacks are.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import operator
 import sys
 import warnings
@@ -229,10 +230,12 @@ class Matplotlib(Library):
 
 
 class MatplotlibNames(Library):
-    """Colormaps, scales, projections and unit converters that the notebook registered."""
+    """Colormaps, sequences of colours, scales, projections, unit converters, handlers of legends and writers of animations
+    that the notebook registered."""
 
     name, module = "matplotlib.names", "matplotlib"
-    calls = frozenset({"register", "colormaps", "register_scale", "register_projection", "units", "register_cmap", "unregister"})
+    calls = frozenset({"register", "colormaps", "register_scale", "register_projection", "units", "register_cmap", "unregister", "color_sequences",
+                       "update_default_handler_map", "set_default_handler_map"})
 
     def differences(self, module: Any) -> tuple[Any, ...]:
         found: list[tuple[Any, ...]] = []
@@ -244,6 +247,11 @@ class MatplotlibNames(Library):
         projections = getattr(sys.modules.get("matplotlib.projections"), "projection_registry", None)
         if projections is not None:
             found += [("projection", name, cls) for name, cls in projections._all_projection_types.items() if is_notebook_class(cls)]
+        colours = getattr(sys.modules.get("matplotlib.colors"), "_color_sequences", None)
+        if colours is not None:
+            found += [("colours", name, tuple(it)) for name, it in colours._color_sequences.items() if name not in colours._BUILTIN_COLOR_SEQUENCES]
+        for kind, table in _tables():
+            found += [(kind, key, it) for key, it in table.items() if _made_here(key) or _made_here(it)]
         units = getattr(sys.modules.get("matplotlib.units"), "registry", {})
         found += [("units", cls, it) for cls, it in units.items() if is_notebook_class(cls) or is_notebook_class(type(it))]
         return tuple(found)
@@ -254,6 +262,10 @@ class MatplotlibNames(Library):
         import matplotlib.scale
         import matplotlib.units
 
+        for kind, home in (("legend", "matplotlib.legend"), ("writers", "matplotlib.animation")):
+            if any(it[0] == kind for it in value):
+                importlib.import_module(home)
+        tables = dict(_tables())
         wanted = {it[:2] for it in value}
         for kind, name, _ in self.differences(matplotlib):
             if (kind, name) not in wanted:
@@ -262,6 +274,10 @@ class MatplotlibNames(Library):
                 elif kind == "scale":
                     matplotlib.scale._scale_mapping.pop(name, None)
                     getattr(matplotlib.scale, "_scale_has_axis_parameter", {}).pop(name, None)
+                elif kind == "colours":
+                    matplotlib.color_sequences.unregister(name)
+                elif kind in tables:
+                    tables[kind].pop(name, None)
                 elif kind == "units":
                     matplotlib.units.registry.pop(name, None)
         for kind, name, it in value:
@@ -271,10 +287,27 @@ class MatplotlibNames(Library):
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # it was said where the notebook registered it
                     matplotlib.scale.register_scale(it)
+            elif kind == "colours":
+                matplotlib.color_sequences.register(name, list(it), force=True)
+            elif kind in tables:
+                tables[kind][name] = it
             elif kind == "projection":
                 matplotlib.projections.register_projection(it)
             else:
                 matplotlib.units.registry[name] = it
+
+
+def _made_here(it: Any) -> bool:
+    return is_notebook_class(it if isinstance(it, type) else type(it))
+
+
+def _tables() -> Iterator[tuple[str, dict[Any, Any]]]:
+    legend = getattr(sys.modules.get("matplotlib.legend"), "Legend", None)
+    if legend is not None:
+        yield "legend", legend._default_handler_map
+    writers = getattr(sys.modules.get("matplotlib.animation"), "writers", None)
+    if writers is not None:
+        yield "writers", writers._registered
 
 
 class Sklearn(Library):

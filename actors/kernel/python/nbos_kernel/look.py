@@ -163,6 +163,7 @@ class Look:
             self._pins(group, payload)
             session.groups.repin(group)
         if packed is not None:
+            group.received = None  # others have this content now
             self._dirty.add(group.key)
             self._changed.append((group, _rank(values), packed))
         _quick(group, values)

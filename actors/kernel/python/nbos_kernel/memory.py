@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import TYPE_CHECKING, Any
 
+from nbos_kernel.rebuild import set_state
 from nbos_kernel.registry import reduces_all, walks
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ def reduce(pickler: StatePickler, data: Any) -> Any:
     data.__reduce__()  # refuses pointers, which mean nothing in another process
     owner = _owner(data)
     if owner is None:
-        return own, (type(data), bytes(memoryview(data).cast("B"))), attributes or None, None, None, set_attributes
+        return own, (type(data), bytes(memoryview(data).cast("B"))), attributes or None, None, None, set_state
     start = ctypes.addressof(owner) if isinstance(owner, _DATA) else ctypes.addressof(ctypes.c_char.from_buffer(owner))
-    return inside, (type(data), owner, ctypes.addressof(data) - start), attributes or None, None, None, set_attributes
+    return inside, (type(data), owner, ctypes.addressof(data) - start), attributes or None, None, None, set_state
 
 
 @walks(_DATA)
@@ -58,10 +59,6 @@ def own(cls: Any, content: bytes) -> Any:
 
 def inside(cls: Any, owner: Any, offset: int) -> Any:
     return cls.from_buffer(owner, offset)
-
-
-def set_attributes(data: Any, attributes: dict[str, Any]) -> None:
-    data.__dict__.update(attributes)
 
 
 def array_of(item: Any, length: int) -> Any:

@@ -1,4 +1,4 @@
-"""torch optimizers and compiled modules: their pickle protocol forgets hooks, caches and what was added to them."""
+"""torch optimizers, scalers of gradients and compiled modules: their pickle protocol forgets hooks, caches and what was added to them."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ def compiled(pickler: StatePickler, it: Any) -> Any:
     if not isinstance(reduced, tuple) or len(reduced) != 2 or "get_compiler_config" not in vars(it):
         return reduced
     return compile_again, reduced[1]
+
+
+@registry.reduces_all("torch.amp.grad_scaler.GradScaler")
+def scaler(pickler: StatePickler, it: Any) -> Any:
+    """Its protocol gives numbers in place of its tensors, from which the next step makes others."""
+    reduced = pickler.ordinary(it)
+    if not isinstance(reduced, tuple) or len(reduced) < 3 or type(reduced[2]) is not dict or reduced[2].keys() != vars(it).keys():
+        return reduced
+    return *reduced[:2], dict(vars(it)), *reduced[3:]
 
 
 # A context is made with these, or enters them.

@@ -99,7 +99,7 @@ class Switches(Provider):
         same, self._seen_extra = extra == self._seen_extra, extra
         variables = self._shell.user_ns
         reached = scope.reaches(_REACH) or not self._traits.isdisjoint(scope.names)
-        return same and not reached and not any(isinstance(variables.get(name), HasTraits) for name in scope.names)
+        return same and not reached and not any(_has_traits(variables.get(name)) for name in scope.names)
 
     def read(self) -> Any:
         self._find_parts()
@@ -247,6 +247,13 @@ class Hidden(Provider):
         self._names, self._used = list(value), True
         self._candidates.update(value)
         self.settle()
+
+
+def _has_traits(value: Any) -> bool:
+    try:
+        return isinstance(value, HasTraits)
+    except Exception:  # noqa: BLE001 - it says itself of which class it is: the proxy of an object that is gone
+        return False
 
 
 def _numbered(name: str) -> bool:

@@ -181,10 +181,13 @@ class StatePickler(cloudpickle_package.Pickler):
                 _PROVEN.add(cls)
                 reduced = (instances.instance, (cls, tuple, tuple.__getitem__(obj, slice(None))), *reduced[2:])
             reduced = _constructed(cls, reduced)
-            if shared and 3 <= len(reduced) <= 5 and not hasattr(cls, "__setstate__"):
-                attributes = reduced[2][0] if isinstance(reduced[2], tuple) else reduced[2]
-                if attributes is instances.attributes_of(obj):
-                    return (*reduced, *(None,) * (5 - len(reduced)), instances.share_attributes)
+            if shared and len(reduced) <= 5 and not hasattr(cls, "__setstate__"):
+                make, arguments, state, *items = (*reduced, *(None,) * (5 - len(reduced)))
+                own = instances.attributes_of(obj)
+                if state is None and not own:
+                    state = own  # the protocol leaves out what is empty
+                if own is not None and (state[0] if isinstance(state, tuple) else state) is own:
+                    return make, arguments, state, *items, instances.share_attributes
             return reduced
         elif reduced[0] is cls and is_notebook_class(cls):
             return instances.made_by_base(obj, reduced)

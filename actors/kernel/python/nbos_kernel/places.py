@@ -20,6 +20,8 @@ from nbos_kernel.originals import ORIGINALS
 PLACE_PREFIX = "@place:"
 # Below this, places of things that IPython calls.
 CALLBACKS = PLACE_PREFIX + "ipython."
+# What a collection calls, at any moment.
+COLLECTOR = PLACE_PREFIX + "registry:gc.callbacks"
 
 
 def is_place(member: str) -> bool:

@@ -97,6 +97,10 @@ def set_function(func: types.FunctionType, state: dict[str, Any]) -> None:
         setattr(func, name, attribute)
 
 
+def bare(cls: Any) -> Any:
+    return cls.__new__(cls)
+
+
 def set_state(obj: Any, state: Any) -> None:
     """An instance's attributes, without asking the instance how."""
     attributes, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)

@@ -6,10 +6,10 @@ import gc
 import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from nbos_kernel import optimizers, rebuild, traits  # noqa: F401 - rules that register themselves
+from nbos_kernel import memoizers, optimizers, rebuild, traits  # noqa: F401 - rules that register themselves
 from nbos_kernel.ambient import Provider, providers
 from nbos_kernel.chunks import Chunks
 from nbos_kernel.codec import Codec
@@ -117,6 +117,12 @@ class Session:
             self.groups.unknown.pop(group.key, None)
         except Exception:  # noqa: BLE001 - not knowing them, it is sent once more
             group.fingerprint = None
+
+    def learn_those(self, members: Collection[str]) -> None:
+        """Every group that came from elsewhere and has one of these."""
+        for group in list(self.groups.unknown.values()):
+            if any(member in members for member in group.members):
+                self.learn(group)
 
     def _value(self, member: str, group: Group) -> Any:
         if is_class(member):

@@ -27,8 +27,16 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "webbrowser": ("_browsers",),
     "email.charset": ("CHARSETS", "ALIASES", "CODEC_MAP"),
     "urllib.parse": ("uses_netloc", "uses_relative", "uses_query"),
+    "matplotlib.style": ("library",),
+    "matplotlib.style.core": ("library",),
+    "pandas.tseries.holiday": ("holiday_calendars",),
+    "torch.distributions.kl": ("_KL_REGISTRY",),
+    "torch._weights_only_unpickler": ("_marked_safe_globals_set",),
+    "torch.utils.data._utils.collate": ("default_collate_fn_map",),
+    "joblib.parallel": ("BACKENDS",),
+    "joblib.numpy_pickle_utils": ("_COMPRESSORS",),
 }
-_REGISTERS = ("register", "unregister", "add_", "enable")
+_REGISTERS = ("register", "unregister", "add_", "enable", "AbstractHolidayCalendar")
 # Their tables describe the process, or other places take care of them.
 _APART = frozenset("sys builtins gc linecache logging warnings os copyreg atexit signal threading typing mimetypes codecs __main__".split())
 _LARGEST = 5000  # entries; a larger table is no register

@@ -45,8 +45,10 @@ def reduce_type_variable(pickler: StatePickler, made: Any) -> Any:
 
 
 @reduces(re.Pattern)
-def reduce_pattern(_pickler: StatePickler, pattern: Any) -> Any:
+def reduce_pattern(pickler: StatePickler, pattern: Any) -> Any:
     """As the notebook wrote it, so that the module's cache gives the same object for it."""
+    if pattern.pattern is None:
+        return pickler.pin(pattern, "it was put together from others, and has no text")
     return re.compile, (pattern.pattern, pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, str) else pattern.flags)
 
 
@@ -88,7 +90,8 @@ def reduce_module(pickler: StatePickler, module: Any) -> Any:
     return modules.reduced(module) or pickler.ordinary(module)
 
 
-@reduces("_hashlib.HASH", "_hashlib.HMAC", "zlib.Compress", "zlib.Decompress", "_bz2.BZ2Compressor", "_lzma.LZMACompressor")
+@reduces("_hashlib.HASH", "_hashlib.HMAC", "zlib.Compress", "zlib.Decompress", "_bz2.BZ2Compressor", "_lzma.LZMACompressor",
+         "builtins.SuperLU")
 def reduce_stream(pickler: StatePickler, stream: Any) -> Any:
     return pickler.pin(stream, "its state is inside a C library")
 

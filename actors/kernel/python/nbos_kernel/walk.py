@@ -245,6 +245,8 @@ class Walker:
                 self._token(value, member, facts)
 
     def _special(self, kind: int, obj: Any, member: str, facts: Facts, stack: list[Any]) -> None:
+        if kind in (ARRAY, TENSOR, PANDAS):
+            self._class(type(obj), facts)
         if kind == FUNCTION:
             if obj.__globals__ is self.namespace:
                 code_names(obj.__code__, facts.reads)
@@ -290,6 +292,10 @@ class Walker:
             self._keep.append(root)
             if self._token(root, member, facts):
                 self._roots.add(id(root))
+            if getattr(root, "__dict__", None):
+                stack.append(root)
+            if array.base is not root and kind_of(type(array.base)) == ARRAY:
+                stack.append(array.base)  # numpy leaves an array between only if it is of another class: it has attributes
         if base is not None:
             stack.append(base)
         if root.dtype.hasobject:
@@ -346,6 +352,8 @@ class Walker:
             if kind_of(type(block)) != ARRAY and not type(block).__module__.startswith("pandas."):
                 stack.append(block)  # an array class of the notebook, or of another library
                 continue
+            if kind_of(type(block)) != ARRAY:
+                self._token(block, member, facts)  # what is written through `frame["x"].array` is in all frames that have it
             for memory in arrays_in(block):  # `frame["x"].array` is the frame's own column, copy-on-write or not
                 self._block(root_of(memory)[0], member, facts)
                 if memory.dtype.hasobject:

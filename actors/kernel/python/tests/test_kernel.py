@@ -205,6 +205,17 @@ def test_a_pinned_variable_that_comes_home_is_itself_again(pair: tuple[Child, Ch
     assert home.execute("holder['n'], holder['g'].fileno() > 0, holder['g'] is gen").text == "(1, True, True)"
 
 
+def test_what_is_changed_back_to_what_came_is_sent(pair: tuple[Child, Child]) -> None:
+    home, away = pair
+    manifest = Manifest()
+    manifest.take(home.execute("a = {'deep': [1]}"), home.host)
+    assert manifest.follow(away) == []
+    for code in ("a['deep'].append(2)", "a['deep'].pop()"):
+        manifest.take(away.execute(code), away.host)
+        assert manifest.follow(home) == []
+    assert home.execute("print(a)").text == "{'deep': [1]}\n"
+
+
 def test_a_failing_capture_pins_and_says_so(child: Child) -> None:
     child.execute("old = [1]; kept = [2]")
     child.execute("look = __import__('sys').modules['nbos_kernel.look'].Look; real = look.run\n"
