@@ -58,6 +58,19 @@ def reduce_manager(pickler: StatePickler, manager: Any) -> Any:
     return bare, (type(manager),), {**vars(manager), **dict.fromkeys(_CONNECTED)}, None, None, set_manager
 
 
+@reduces_all("matplotlib.RcParams")
+def reduce_parameters(pickler: StatePickler, parameters: Any) -> Any:
+    """With the very values: set one by one, each would be made anew, and copies of the parameters share their lists."""
+    known = pickler.singleton(parameters)
+    if known is not None:
+        return known
+    values = dict(dict.items(parameters))
+    open_backend = values.get("backend") is _no_backend()
+    if open_backend:
+        del values["backend"]
+    return bare, (type(parameters),), (dict(vars(parameters)), values, open_backend), None, None, set_parameters
+
+
 @reduces_all("matplotlib.cbook.CallbackRegistry")
 def reduce_callbacks(pickler: StatePickler, callbacks: Any) -> Any:
     """matplotlib drops most callbacks; what they are about is here, so they are kept."""
@@ -144,6 +157,19 @@ def _managed(backend: Any, number: int, figure: Any) -> Any:
 
 
 # What payloads call.
+
+
+def _no_backend() -> Any:
+    """What stands for a backend that was not chosen yet."""
+    return getattr(sys.modules.get("matplotlib.rcsetup"), "_auto_backend_sentinel", None)
+
+
+def set_parameters(parameters: Any, state: tuple[dict[str, Any], dict[str, Any], bool]) -> None:
+    own, values, open_backend = state
+    vars(parameters).update(own)
+    dict.update(parameters, values)
+    if open_backend:
+        dict.__setitem__(parameters, "backend", _no_backend())
 
 
 def set_figure(figure: Any, state: tuple[dict[str, Any], Any]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nbos_kernel import wire
+from nbos_kernel.chunks import CHUNK
 from nbos_kernel.streams import Body, memory
 
 # sysexits.h: the replica reads the code to tell a lost node from a protocol error.
@@ -29,6 +30,8 @@ class Side:
         self._write_lock = threading.Lock()
         self._pid = os.getpid()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        # As much as the system allows: a chunk goes over in few turns with the node.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CHUNK)
         try:
             self._socket.connect(path)
         except OSError as error:

@@ -2,6 +2,7 @@
 //!
 //! Sockets are made new for every process: a ZMQ client that outlives its peer loses messages silently.
 
+mod buffers;
 mod connection;
 mod guard;
 mod process;

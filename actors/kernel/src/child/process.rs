@@ -20,6 +20,7 @@ use uuid::Uuid;
 use zeromq::{DealerSocket, Socket, SocketOptions, SocketRecv, SocketSend, SubSocket};
 
 use super::PythonOptions;
+use super::buffers::Buffers;
 use super::connection::{ConnectionFile, Port};
 use super::guard::{Guard, kill_group};
 use super::side::{self, Frame, Order};
@@ -347,7 +348,10 @@ fn python_path(shim: &std::path::Path, users: Option<&String>) -> std::ffi::OsSt
 async fn connect(listener: &UnixListener, files: &ConnectionFile) -> Result<(UnixStream, Sockets, Signer), String> {
     let broken = |error: &dyn std::fmt::Display| format!("its sockets cannot be used: {error}");
     let (mut stream, _) = listener.accept().await.map_err(|error| broken(&error))?;
-    match side::read(&mut stream).await.map_err(|error| broken(&error))? {
+    match side::read(&mut stream, &Buffers::default())
+        .await
+        .map_err(|error| broken(&error))?
+    {
         Frame::Hello => {}
         Frame::Chunk { .. }
         | Frame::Delta(_)
@@ -502,17 +506,21 @@ async fn pump_side(read: tokio::net::unix::OwnedReadHalf, outlet: Outlet, chunks
         outlet: outlet.clone(),
         chunks,
     };
+    let mut buffers = Buffers::default();
     loop {
-        let event = match side::read(&mut read).await {
+        let event = match side::read(&mut read, &buffers).await {
             Ok(Frame::Chunk { id, bytes }) => match taking.add(id, bytes).await {
                 Ok(()) => continue,
                 Err(why) => return why,
             },
             // A delta is one cell's, and a cell is one at a time: no budget, or a large one could wait for itself.
-            Ok(Frame::Delta(delta)) => match taking.finish().await {
-                Ok(()) => ChildEvent::Delta(delta),
-                Err(why) => return why,
-            },
+            Ok(Frame::Delta(delta)) => {
+                buffers.release();
+                match taking.finish().await {
+                    Ok(()) => ChildEvent::Delta(delta),
+                    Err(why) => return why,
+                }
+            }
             Ok(Frame::Applied { id, failed }) => ChildEvent::Applied { id, failed },
             Ok(Frame::Need { id, keys }) => ChildEvent::Need { id, keys },
             Ok(Frame::Touched { id, names }) => ChildEvent::Touched { id, names },

@@ -1,11 +1,12 @@
 //! Frames of the side channel between the replica and its Python child: a plain JSON header and an opaque body.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use nbos_objects::BlobId;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::buffers::Buffers;
 use crate::chunks::Chunks;
 use crate::core::{Apply, Captured, RawDelta, RawPinned};
 use crate::protocol::Pinned;
@@ -158,7 +159,7 @@ pub(super) enum Frame {
     Pong,
 }
 
-pub(super) async fn read<R: AsyncRead + Unpin>(from: &mut R) -> Result<Frame, Error> {
+pub(super) async fn read<R: AsyncRead + Unpin>(from: &mut R, buffers: &Buffers) -> Result<Frame, Error> {
     let header_len = from.read_u32_le().await?;
     let body_len = from.read_u64_le().await?;
     if header_len > MAX_HEADER || body_len > MAX_BODY {
@@ -168,18 +169,24 @@ pub(super) async fn read<R: AsyncRead + Unpin>(from: &mut R) -> Result<Frame, Er
         });
     }
     let header = read_exactly(from, u64::from(header_len)).await?;
-    let mut body = read_exactly(from, body_len).await?;
-    match serde_json::from_slice(&header)? {
+    let header: Header = serde_json::from_slice(&header)?;
+    let is_chunk = matches!(header, Header::Chunk { .. });
+    if is_chunk && body_len > CHUNK_BYTES {
+        return Err(Error::Sizes);
+    }
+    let mut body = if is_chunk && body_len == CHUNK_BYTES {
+        let mut memory = buffers.take();
+        fill(from, body_len, &mut memory).await?;
+        buffers.lend(memory)
+    } else {
+        read_exactly(from, body_len).await?
+    };
+    match header {
         Header::Hello {} => Ok(Frame::Hello),
-        Header::Chunk { id } => {
-            if body_len > CHUNK_BYTES {
-                return Err(Error::Sizes);
-            }
-            Ok(Frame::Chunk {
-                id: blob_id(&id)?,
-                bytes: body,
-            })
-        }
+        Header::Chunk { id } => Ok(Frame::Chunk {
+            id: blob_id(&id)?,
+            bytes: body,
+        }),
         Header::Delta {
             kind,
             msg_id,
@@ -350,14 +357,19 @@ async fn write_buffer<W: AsyncWrite + Unpin>(to: &mut W, buffer: &Buffer, chunks
 
 /// Grows with what arrives, not with what a broken peer announces.
 async fn read_exactly<R: AsyncRead + Unpin>(from: &mut R, len: u64) -> Result<Bytes, Error> {
-    let mut buffer = BytesMut::with_capacity(usize::try_from(len.min(4 << 20)).unwrap_or(0));
+    let mut buffer = Vec::with_capacity(usize::try_from(len.min(4 << 20)).unwrap_or(0));
+    fill(from, len, &mut buffer).await?;
+    Ok(buffer.into())
+}
+
+async fn fill<R: AsyncRead + Unpin>(from: &mut R, len: u64, buffer: &mut Vec<u8>) -> Result<(), Error> {
     let mut limited = from.take(len);
     while (buffer.len() as u64) < len {
-        if limited.read_buf(&mut buffer).await? == 0 {
+        if limited.read_buf(buffer).await? == 0 {
             return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
         }
     }
-    Ok(buffer.freeze())
+    Ok(())
 }
 
 #[cfg(test)]
@@ -376,7 +388,10 @@ mod tests {
     async fn cuts_the_body_into_groups() {
         let header = r#"{"t":"delta","msg_id":"m","groups":[{"key":"var:a","names":["a"],"rank":3,"size":2},
             {"key":"@cwd","names":[],"rank":0,"size":1}],"deleted":["b"],"pinned":[],"execution_count":4,"took_us":12}"#;
-        let Frame::Delta(delta) = read(&mut frame(header, b"xyz").as_slice()).await.expect("valid") else {
+        let Frame::Delta(delta) = read(&mut frame(header, b"xyz").as_slice(), &Buffers::default())
+            .await
+            .expect("valid")
+        else {
             panic!("not a delta");
         };
         let inline: Vec<&[u8]> = delta.groups.iter().map(|group| group.inline.as_ref()).collect();
@@ -389,7 +404,9 @@ mod tests {
     async fn reads_chunks_and_the_buffers_that_refer_to_them() {
         let id = BlobId::of(b"raw");
         let chunk = format!(r#"{{"t":"chunk","id":"{id}","size":3}}"#);
-        let Frame::Chunk { id: read_id, bytes } = read(&mut frame(&chunk, b"raw").as_slice()).await.expect("valid")
+        let Frame::Chunk { id: read_id, bytes } = read(&mut frame(&chunk, b"raw").as_slice(), &Buffers::default())
+            .await
+            .expect("valid")
         else {
             panic!("not a chunk");
         };
@@ -400,12 +417,19 @@ mod tests {
                 "buffers":[{{"size":{size},"chunks":["{id}"]}}]}}],"deleted":[],"pinned":[],"execution_count":4}}"#
             )
         };
-        let Frame::Delta(delta) = read(&mut frame(&header(3), b"x").as_slice()).await.expect("valid") else {
+        let Frame::Delta(delta) = read(&mut frame(&header(3), b"x").as_slice(), &Buffers::default())
+            .await
+            .expect("valid")
+        else {
             panic!("not a delta");
         };
         assert_eq!(delta.of, Captured::Scrub { order: Some(7) });
         assert_eq!(delta.groups[0].chunks().collect::<Vec<_>>(), [&id]);
-        let short = read(&mut frame(&header(CHUNK_BYTES + 1), b"x").as_slice()).await;
+        let short = read(
+            &mut frame(&header(CHUNK_BYTES + 1), b"x").as_slice(),
+            &Buffers::default(),
+        )
+        .await;
         assert!(matches!(short, Err(Error::Sizes)), "a chunk is missing");
     }
 
@@ -413,15 +437,15 @@ mod tests {
     async fn refuses_what_does_not_add_up() {
         let header = r#"{"t":"delta","msg_id":"m","groups":[{"key":"k","names":[],"rank":3,"size":9}],"deleted":[],"pinned":[],"execution_count":4}"#;
         assert!(matches!(
-            read(&mut frame(header, b"xyz").as_slice()).await,
+            read(&mut frame(header, b"xyz").as_slice(), &Buffers::default()).await,
             Err(Error::Sizes)
         ));
         assert!(matches!(
-            read(&mut frame("{}", b"").as_slice()).await,
+            read(&mut frame("{}", b"").as_slice(), &Buffers::default()).await,
             Err(Error::Header(_))
         ));
         assert!(matches!(
-            read(&mut [255_u8; 12].as_slice()).await,
+            read(&mut [255_u8; 12].as_slice(), &Buffers::default()).await,
             Err(Error::TooLarge { .. })
         ));
     }
