@@ -67,7 +67,7 @@ async def asy_ticker():
 asy_pending = asyncio.create_task(asy_ticker())
 # %%
 await asyncio.sleep(0.02)
-asy_got_some = len(asy_ticks) > 1
+asy_got_some = len(asy_ticks) > 1 and not asy_pending.done()
 # %% check
 assert asy_got_some and not asy_pending.cancelled()
 asy_pending.cancel()
@@ -77,6 +77,19 @@ try:
 except asyncio.CancelledError:
     pass
 assert asy_pending.cancelled() and asy_ticks == list(range(len(asy_ticks)))
+# %% case: asy_what_a_pending_task_changes [alone] [open]
+import asyncio
+asy_seen = []
+async def asy_watcher():
+    for i in range(1000):
+        asy_seen.append(i); await asyncio.sleep(0.005)
+asy_watching = asyncio.create_task(asy_watcher())
+# %%
+asy_first = len(asy_seen)
+await asyncio.sleep(0.1)
+asy_grew = len(asy_seen) > asy_first + 1
+# %% check
+assert asy_grew
 # %% case: asy_unstarted_coroutine_and_generators
 import asyncio
 async def asy_agen(n):
