@@ -72,7 +72,7 @@ async fn run() {
             if (turn + of_two) % 2 == 0 {
                 copies.add(copy::over_loopback(LARGE, &cluster.path("copy")).await);
             } else {
-                arrays.add(large.timed(&new_array(turn)).await.durable);
+                arrays.add(large.timed(&with_memory_at_hand(&new_array(turn))).await.durable);
                 large.settled().await;
             }
         }
@@ -133,11 +133,12 @@ async fn run() {
 
 /// Another one for each number, which nobody has yet.
 fn new_array(number: usize) -> String {
-    // The second array is gone at once and leaves its memory for what comes.
-    let memory = rest::TURN_BYTES;
-    format!(
-        "big = np.random.default_rng({number}).integers(0, 255, {LARGE}, dtype=np.uint8)\nnp.ones({memory}, np.uint8).size"
-    )
+    format!("big = np.random.default_rng({number}).integers(0, 255, {LARGE}, dtype=np.uint8)")
+}
+
+/// Another array that is gone at once leaves its memory for what comes after the cell.
+fn with_memory_at_hand(code: &str) -> String {
+    format!("{code}\nnp.ones({}, np.uint8).size", rest::TURN_BYTES)
 }
 
 fn step(began: Instant, what: &str) {
