@@ -67,7 +67,7 @@ async def asy_ticker():
 asy_pending = asyncio.create_task(asy_ticker())
 # %%
 await asyncio.sleep(0.02)
-asy_got_some = len(asy_ticks) > 1 and not asy_pending.done()
+asy_got_some = not asy_pending.done() and len(asy_ticks) > 1
 # %% check
 assert asy_got_some and not asy_pending.cancelled()
 asy_pending.cancel()
