@@ -7,6 +7,7 @@ use nbos_mesh::{NodeName, codec};
 use openraft::async_runtime::watch::WatchReceiver;
 use tokio::time::Instant;
 
+use crate::calm::Calm;
 use crate::id::ReplicaId;
 use crate::options::Rest;
 use crate::replica::{Metrics, Raft, Replica};
@@ -49,10 +50,9 @@ impl Replica {
         }
         let metrics = raft.metrics().borrow_watched().clone();
         let Some(last) = at_rest(&metrics) else { return false };
-        let Some(round) = self.calm.lock().begin() else {
+        let Some(round) = self.change_calm(raft, Calm::begin) else {
             return false;
         };
-        raft.runtime_config().tick(false);
         let members = metrics.membership_config.nodes().filter(|(id, _)| **id != self.me().0);
         let agreed = members.map(|(id, home)| {
             self.ask_to_rest(
@@ -98,8 +98,7 @@ impl Replica {
             && metrics.last_log_index == Some(last.index)
             && metrics.last_applied == Some(last);
         if agrees {
-            self.calm.lock().follow(vote, round);
-            raft.runtime_config().tick(false);
+            self.change_calm(raft, |calm| calm.follow(vote, round));
             self.publish_parked();
         }
         agrees

@@ -48,8 +48,7 @@ impl Replica {
                 }
                 let response = raft.append_entries(request).await.map_err(failed)?;
                 // Only now: with its lease renewed, a clock that starts does not campaign at once.
-                if self.calm.lock().hear(&vote, round) {
-                    raft.runtime_config().tick(true);
+                if self.change_calm(raft, |calm| calm.hear(&vote, round)) {
                     self.publish_parked();
                 }
                 Reply::Append(response)

@@ -141,7 +141,6 @@ impl Replica {
 
     /// Tells watchers what openraft says.
     pub(crate) fn publish(&self, metrics: &Metrics) {
-        let parked = self.calm.lock().is_parked();
         let membership = metrics.membership_config.membership();
         let voters: Vec<u64> = membership.voter_ids().collect();
         let node = |home: &Home| NodeName::from(home.0.as_str());
@@ -157,16 +156,18 @@ impl Replica {
             let home = membership.get_node(&id)?;
             Some((ReplicaId(id), node(home)))
         });
-        let status = Status {
+        let mut status = Status {
             leader,
             term: metrics.current_term,
             last_log: metrics.last_log_index.map(LogIndex),
             applied: metrics.last_applied.map(|id| LogIndex(id.index)),
             members: membership.nodes().map(member).collect(),
             members_changing: membership.get_joint_config().len() > 1,
-            parked,
+            parked: false,
         };
         self.status.send_if_modified(|old| {
+            // Looked at only here: a value read earlier could undo what `publish_parked` has said meanwhile.
+            status.parked = self.calm.lock().is_parked();
             let changed = *old != status;
             *old = status;
             changed
@@ -174,9 +175,10 @@ impl Replica {
     }
 
     pub(crate) fn publish_parked(&self) {
-        let parked = self.calm.lock().is_parked();
-        self.status
-            .send_if_modified(|old| std::mem::replace(&mut old.parked, parked) != parked);
+        self.status.send_if_modified(|old| {
+            let parked = self.calm.lock().is_parked();
+            std::mem::replace(&mut old.parked, parked) != parked
+        });
     }
 
     /// Is it time for a snapshot?
@@ -191,13 +193,21 @@ impl Replica {
         self.wake(raft).await;
     }
 
+    /// Changes between rest and work, and lets the clock run or not, in one: of two who change at once, the later says
+    /// what both are.
+    pub(crate) fn change_calm<T>(&self, raft: &Raft, change: impl FnOnce(&mut Calm) -> T) -> T {
+        let mut calm = self.calm.lock();
+        let told = change(&mut calm);
+        raft.runtime_config().tick(calm.is_awake());
+        told
+    }
+
     /// Starts the clock. A leader at once renews its lease, which also wakes the others.
     pub(crate) async fn wake(&self, raft: &Raft) {
-        if !self.calm.lock().wake() {
+        if !self.change_calm(raft, Calm::wake) {
             return;
         }
         tracing::debug!(group = %self.group(), replica = %self.me(), "replica woken");
-        raft.runtime_config().tick(true);
         if raft.is_leader()
             && let Err(error) = raft.trigger().heartbeat().await
         {
