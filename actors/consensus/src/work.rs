@@ -5,7 +5,9 @@ use std::time::Duration;
 use nbos_mesh::{NodeName, codec};
 use openraft::ReadPolicy;
 use openraft::async_runtime::watch::WatchReceiver;
-use openraft::errors::{ClientWriteError, ForwardReason, ForwardToLeader, LinearizableReadError, RaftError};
+use openraft::errors::{
+    ChangeMembershipError, ClientWriteError, ForwardReason, ForwardToLeader, LinearizableReadError, RaftError,
+};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::Error;
@@ -178,6 +180,10 @@ pub(crate) fn write_failed(error: RaftError<Types, ClientWriteError<Types>>) -> 
     match error {
         RaftError::APIError(ClientWriteError::ForwardToLeader(elsewhere)) => Err(elsewhere),
         RaftError::APIError(ClientWriteError::LogEntryDiscarded(_)) | RaftError::Fatal(_) => Ok(Outcome::Unknown),
+        // A new leader has yet to commit what the one before it began; then it goes on.
+        RaftError::APIError(ClientWriteError::ChangeMembershipError(
+            ChangeMembershipError::InProgress(_) | ChangeMembershipError::UncommittedLeaderLog(_),
+        )) => Ok(Outcome::Unknown),
         RaftError::APIError(ClientWriteError::ChangeMembershipError(error)) => Ok(Outcome::Refused(error.to_string())),
         RaftError::APIError(ClientWriteError::PreconditionFailed(error)) => Ok(Outcome::Refused(error.to_string())),
     }

@@ -9,7 +9,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from nbos_kernel import collector, history, imports, rebuild
-from nbos_kernel.groups import CLASS_PREFIX, Group, class_member, guess, is_class
+from nbos_kernel.groups import (
+    CLASS_PREFIX,
+    Group,
+    class_member,
+    guess,
+    in_order,
+    is_class,
+)
 from nbos_kernel.kinds import SHARED_BYTES
 from nbos_kernel.libraries import neutral
 from nbos_kernel.originals import ORIGINALS
@@ -165,7 +172,7 @@ class Apply:
     def _learn(self, group: dict[str, Any], body: Body, names: list[str], made_here: list[str], pins: list[Pin]) -> None:
         """Know the group as if we had captured it: after a take-over its aliases must still hold."""
         session, groups = self._session, self._session.groups
-        members = tuple(sorted([*names, *map(class_member, made_here)]))
+        members = in_order([*names, *map(class_member, made_here)])
         for member in members:
             if member in groups.by_member:
                 groups.remove(groups.by_member[member])

@@ -13,7 +13,8 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from nbos_kernel import rebuild
+from nbos_kernel import instances, rebuild
+from nbos_kernel.kinds import is_notebook_class
 from nbos_kernel.pins import absent
 from nbos_kernel.registry import reduces, reduces_all, walks
 
@@ -124,6 +125,17 @@ def reduce_void(pickler: StatePickler, scalar: Any) -> Any:
         return pickler.ordinary(scalar)
     root, _ = root_of(scalar)
     return void, (root, type(scalar), address(scalar) - address(root), scalar.dtype)
+
+
+@reduces_all("numpy.generic")
+def reduce_number(pickler: StatePickler, number: Any) -> Any:
+    """One of a class of the notebook: numpy itself would give one of its own."""
+    cls, numpy = type(number), sys.modules["numpy"]
+    if not is_notebook_class(cls) or isinstance(number, numpy.void):
+        return pickler.ordinary(number)
+    base = next(c for c in cls.__mro__ if issubclass(c, numpy.generic) and not is_notebook_class(c))
+    plain = numpy.asarray(number)[()]
+    return instances.instance, (cls, base, plain), (instances.attributes_of(number) or None, None), None, None, instances.set_of_base
 
 
 @reduces("numpy.ufunc")

@@ -20,7 +20,7 @@ from cloudpickle import cloudpickle
 
 from nbos_kernel import rebuild
 from nbos_kernel.kinds import is_notebook_class
-from nbos_kernel.registry import reduces_all
+from nbos_kernel.registry import reduces, reduces_all
 
 if TYPE_CHECKING:
     from nbos_kernel.pickler import StatePickler
@@ -173,6 +173,21 @@ def _no_subclass_hooks(bases: tuple[Any, ...]) -> Iterator[None]:
     finally:
         for c, hook in saved:
             type.__setattr__(c, "__init_subclass__", hook)
+
+
+# Slots, and what C code computes: the class of the other process has its own.
+
+
+@reduces(types.MemberDescriptorType, types.GetSetDescriptorType)
+def reduce_slot(pickler: StatePickler, slot: Any) -> Any:
+    cls, name = slot.__objclass__, slot.__name__
+    if vars(cls).get(name) is not slot:
+        return pickler.pin(slot, "its class has something else under its name now")
+    return slot_of, (cls, name)
+
+
+def slot_of(cls: Any, name: str) -> Any:
+    return vars(cls)[name]
 
 
 # Members of enums: as much one of a kind as their class.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import collections
 import ctypes
 import gc
 import sys
@@ -14,7 +15,8 @@ from nbos_kernel.registry import reduces, walks
 if TYPE_CHECKING:
     from nbos_kernel.pickler import StatePickler
 
-_DICT_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+_ORDERED: Any = collections.OrderedDict()
+_DICT_VIEWS = tuple(type(view()) for owner in ({}, _ORDERED) for view in (owner.keys, owner.values, owner.items))
 
 
 @reduces(*_DICT_VIEWS)
@@ -37,6 +39,27 @@ def reduce_dict_iterator(pickler: StatePickler, iterator: Any) -> Any:
     if not left and len(owner):
         return pickler.pin(iterator, "its dict was changed while it was used")
     return dict_iterator, (owner, kind, len(owner) - left, name.startswith("reverse"))
+
+
+@reduces(type(iter(_ORDERED)))
+def reduce_ordered_iterator(_pickler: StatePickler, iterator: Any) -> Any:
+    """One class for keys, values and items, both ways: told apart by what is left."""
+    owner = next((it for it in gc.get_referents(iterator) if isinstance(it, dict)), None)
+    left = iterator.__reduce__()[1][0]
+    if owner is None or not left:
+        return iter, ((),)
+    for backwards in (False, True):
+        for kind in ("keys", "values", "items"):
+            view = getattr(collections.OrderedDict, kind)(owner)
+            if _same_items(left, list(reversed(view) if backwards else view)[len(owner) - len(left):]):
+                return dict_iterator, (owner, kind, len(owner) - len(left), backwards)
+    return iter, (left,)
+
+
+def _same_items(some: list[Any], others: list[Any]) -> bool:
+    """Pairs of key and value are made anew each time."""
+    return len(some) == len(others) and all(
+        a is b or type(a) is type(b) is tuple and len(a) == len(b) == 2 and a[0] is b[0] and a[1] is b[1] for a, b in zip(some, others))
 
 
 @reduces(types.MappingProxyType)

@@ -13,6 +13,7 @@ import collections
 import contextvars
 import enum
 import functools
+import gc
 import hashlib
 import io
 import itertools
@@ -28,7 +29,7 @@ from nbos_kernel import digest_libraries, instances
 # A name, and what hangs there: joined they are the path from the variable.
 Child = tuple[str, Any]
 
-_ATOMS = (int, float, complex, bool, type(None), type(...), type(NotImplemented), range, slice)
+_ATOMS = (int, float, complex, bool, type(None), type(...), type(NotImplemented), range)
 _TEXT = (str, bytes)
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 # What Python, its libraries or a debugger put into a class beside the notebook's own members.
@@ -106,7 +107,7 @@ class Digest:
                     token = "stays " + pin
                 elif key in self._named:
                     token = "named " + self._named[key]
-                elif digest_libraries.is_value(kind):
+                elif kind is slice or digest_libraries.is_value(kind):
                     token, below = self._look(obj, kind)
                 elif kind in (tuple, frozenset) and (not obj or key in frozen and not _is_constant(obj)):
                     token = f"{kind.__name__} again {len(obj)}"
@@ -303,7 +304,7 @@ _OF_FLAGS = _SKIPPED_ATTRIBUTES | {"_inverted_"}
 
 def _is_constant(obj: Any) -> bool:
     """Python keeps one or several of these as it likes: they are compared, not told apart."""
-    return len(obj) <= _SMALL and all(type(it) in _ATOMS or type(it) in _TEXT for it in obj)
+    return len(obj) <= _SMALL and all(type(it) in _ATOMS or type(it) in _TEXT or type(it) is slice for it in obj)
 
 
 def _sequence(_: Digest, it: Any) -> tuple[str, list[Child]]:
@@ -491,6 +492,8 @@ def _file(_: Digest, it: Any) -> tuple[str, list[Child]]:
 
 def _proxy(_: Digest, it: types.MappingProxyType[Any, Any]) -> tuple[str, list[Child]]:
     """Most often the dictionary of a class."""
+    if not all(type(name) is str for name in it):
+        return f"mappingproxy {len(it)}", _items(it)
     names = sorted((name for name in it if name not in _CLASS_NOISE), key=str)
     return f"mappingproxy {names}", [(f"[{name!r}]", it[name]) for name in names if type(it[name]) not in _DESCRIPTORS]
 
@@ -525,7 +528,12 @@ _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 
 
 def _view(_: Digest, it: Any) -> tuple[str, list[Child]]:
-    return f"{type(it).__name__} {len(it)}", [("<mapping>", dict(it.mapping))]
+    owner = next((owner for owner in gc.get_referents(it) if isinstance(owner, dict)), None)
+    return f"{type(it).__name__} {len(it)}", [("<mapping>", dict(it.mapping) if owner is None else owner)]
+
+
+def _slice(_: Digest, it: slice) -> tuple[str, list[Child]]:
+    return "slice", [(".start", it.start), (".stop", it.stop), (".step", it.step)]
 
 
 def _ordered(_: Digest, it: Any) -> tuple[str, list[Child]]:
@@ -536,6 +544,7 @@ def _default(_: Digest, it: Any) -> tuple[str, list[Child]]:
     return f"defaultdict {len(it)}", [(".default_factory", it.default_factory), *_items(it)]
 
 
+_ORDERED: Any = collections.OrderedDict()
 _RULES: dict[type, Callable[[Digest, Any], tuple[str, list[Child]]]] = {
     list: _sequence, tuple: _sequence, dict: _mapping, collections.OrderedDict: _mapping, collections.Counter: _mapping,
     collections.deque: _ordered, collections.defaultdict: _default, set: Digest._set, frozenset: Digest._set,
@@ -543,7 +552,8 @@ _RULES: dict[type, Callable[[Digest, Any], tuple[str, list[Child]]]] = {
     classmethod: _wrapped, staticmethod: _wrapped, property: _property, functools.partial: _partial, weakref.ref: _weak, weakref.WeakMethod: _weak_method,
     bytearray: _bytearray, memoryview: _memory, types.MappingProxyType: _proxy, io.StringIO: _string_io, io.BytesIO: _string_io,
     io.TextIOWrapper: _file, io.BufferedReader: _file, io.BufferedWriter: _file, io.FileIO: _file, io.BufferedRandom: _file,
-    type({}.keys()): _view, type({}.values()): _view, type({}.items()): _view,
+    type({}.keys()): _view, type({}.values()): _view, type({}.items()): _view, slice: _slice,
+    type(_ORDERED.keys()): _view, type(_ORDERED.values()): _view, type(_ORDERED.items()): _view,
     type({}.keys().__iter__()): lambda _, it: (type(it).__name__, []),
     contextvars.ContextVar: _context_variable, contextvars.Context: _context, contextvars.Token: _token,
     types.CodeType: lambda _, it: (f"code {_code(it)}", []),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbos_kernel.chunks import Layout
+from nbos_kernel.history import OUTPUT_NAME
 from nbos_kernel.pins import Pin
 from nbos_kernel.places import PLACE_PREFIX
 from nbos_kernel.walk import Facts
@@ -29,6 +30,11 @@ def is_class(member: str) -> bool:
 
 def is_variable(member: str) -> bool:
     return not member.startswith((CLASS_PREFIX, PLACE_PREFIX))
+
+
+def in_order(members: Iterable[str]) -> tuple[str, ...]:
+    """As a group lists and pickles its members. The first one that leads to an object gives a pin its name: outputs come last."""
+    return tuple(sorted(members, key=lambda member: (OUTPUT_NAME.match(member) is not None, member)))
 
 
 def key_of(members: Iterable[str]) -> str:

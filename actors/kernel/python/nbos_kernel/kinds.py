@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import collections
 import concurrent.futures
-import datetime
 import functools
 import importlib
 import importlib.machinery
@@ -28,8 +27,7 @@ from nbos_kernel.pins import Placeholder
 # Immutable and without children: never a reason to join two variables.
 ATOMS = frozenset({
     int, float, bool, str, bytes, complex, type(None), type(...), type(NotImplemented), range, types.CodeType,
-    types.WrapperDescriptorType, types.MethodDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType,
-    types.ClassMethodDescriptorType, re.Pattern, datetime.timezone, zoneinfo.ZoneInfo,
+    types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType, re.Pattern, zoneinfo.ZoneInfo,
 })
 # Their state pickles, or would: what makes them work does not travel with it. What hangs from them is not looked
 # at: a task leads to the event loop, and the loop to everything.
@@ -44,13 +42,14 @@ _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class made at run time
 CLASS_NOISE = frozenset("__dict__ __weakref__ _abc_impl __module__ __qualname__ __doc__".split())
 
 (SKIP, SEQUENCE, MAPPING, FROZEN, FUNCTION, CLASS, ARRAY, CELL, BUILTIN, GENERATOR, PANDAS, TENSOR, WEAK, VIEW,
- STAND_IN, MODULE, STAYS, OBJECT) = range(18)
+ STAND_IN, MODULE, STAYS, MEMBER, OBJECT) = range(19)
 
 KINDS: dict[type, int] = dict.fromkeys(ATOMS, SKIP) | {
     list: SEQUENCE, set: SEQUENCE, collections.deque: SEQUENCE, dict: MAPPING, collections.OrderedDict: MAPPING,
     collections.defaultdict: OBJECT, tuple: FROZEN, frozenset: FROZEN, types.FunctionType: FUNCTION, types.CellType: CELL,
     types.BuiltinFunctionType: BUILTIN, types.GeneratorType: GENERATOR, types.CoroutineType: GENERATOR,
     types.AsyncGeneratorType: GENERATOR, weakref.ref: WEAK, types.ModuleType: MODULE, Placeholder: STAND_IN,
+    types.MemberDescriptorType: MEMBER, types.GetSetDescriptorType: MEMBER,
 }
 
 
@@ -68,7 +67,9 @@ def kind_of(cls: type) -> int:
     names = {f"{c.__module__}.{c.__qualname__}" for c in cls.__mro__}
     if "numpy.ndarray" in names or "numpy.void" in names:
         return ARRAY
-    if "numpy.dtype" in names or "numpy.generic" in names or "IPython.core.interactiveshell.InteractiveShell" in names:
+    if "numpy.generic" in names:
+        return OBJECT if is_notebook_class(cls) else SKIP
+    if "numpy.dtype" in names or "IPython.core.interactiveshell.InteractiveShell" in names:
         return SKIP
     if any(n.startswith("pandas.") and n.endswith(".Index") for n in names):
         # Only its names can change. Before copy-on-write every frame made from another one has the same.

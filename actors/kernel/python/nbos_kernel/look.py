@@ -33,6 +33,7 @@ from nbos_kernel.groups import (
     Group,
     class_member,
     guess,
+    in_order,
     is_class,
     is_variable,
     key_of,
@@ -266,7 +267,7 @@ class Look:
         session, made = self._session, []
         try:
             for members in walker.groups().values():
-                ordered = tuple(sorted(members))
+                ordered = in_order(members)
                 facts = walker.facts[ordered[0]]
                 for member in ordered[1:]:
                     facts.merge(walker.facts[member])

@@ -23,7 +23,7 @@ class Context:
     shell: Any = None
     # The tracker holds classes weakly; between its skeleton and its first use a class has no other holder.
     classes: dict[str, type] = {}
-    codes: dict[types.CodeType, types.CodeType] = {}
+    codes: dict[tuple[types.CodeType, str, str], types.CodeType] = {}
 
 
 class ClassNotReady(Exception):
@@ -85,8 +85,11 @@ def function(
 
 
 def same_code(code: types.CodeType) -> types.CodeType:
-    """Functions that one ``def`` made share their code, also when they come in different payloads."""
-    return Context.codes.setdefault(code, code)
+    """Functions that one ``def`` made share their code, also when they come in different payloads.
+
+    Codes are equal when they do the same in the same lines, of whichever cell: a traceback must name the right one.
+    """
+    return Context.codes.setdefault((code, code.co_filename, getattr(code, "co_qualname", "")), code)
 
 
 def set_function(func: types.FunctionType, state: dict[str, Any]) -> None:

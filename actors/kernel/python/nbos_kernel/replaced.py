@@ -15,7 +15,7 @@ from typing import Any
 from nbos_kernel.groups import Group
 from nbos_kernel.pins import BOOK
 from nbos_kernel.session import Session
-from nbos_kernel.suspended import leave_options
+from nbos_kernel.suspended import leave_options, leave_unawaited
 from nbos_kernel.walk import Walker
 
 
@@ -29,6 +29,7 @@ def quietly(session: Session, names: Iterable[str], finalizers: Iterable[Any] | 
     finalizers = list(known_finalizers() if finalizers is None else finalizers)
     tokens = {token for group in groups for token in group.facts.tokens}
     leave_options(tokens)
+    leave_unawaited(tokens)
     if finalizers:
         for finalizer in finalizers:
             alive = finalizer.peek()

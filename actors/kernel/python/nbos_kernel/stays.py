@@ -17,15 +17,14 @@ if TYPE_CHECKING:
 
 
 @reduces_all(
-    *STAY, asyncio.Handle, multiprocessing.process.BaseProcess, selectors.BaseSelector, mmap.mmap, types.CoroutineType, types.AsyncGeneratorType,
-    types.FrameType,
+    *STAY, asyncio.Handle, multiprocessing.process.BaseProcess, selectors.BaseSelector, mmap.mmap, types.FrameType,
 )
 def reduce(pickler: StatePickler, obj: Any) -> Any:
     known = pickler.singleton(obj)
     return known if known is not None else pickler.pin(obj, "it works only in the process that made it")
 
 
-@stays_all(*STAY, mmap.mmap, types.CoroutineType, types.AsyncGeneratorType)
+@stays_all(*STAY, mmap.mmap)
 def always(_obj: Any) -> bool:
     return True
 

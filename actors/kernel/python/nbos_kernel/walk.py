@@ -31,6 +31,7 @@ from nbos_kernel.kinds import (
     GENERATOR,
     KINDS,
     MAPPING,
+    MEMBER,
     MODULE,
     OBJECT,
     PANDAS,
@@ -197,6 +198,9 @@ class Walker:
                 continue
             if kind == MODULE:
                 self._module(TRACKED.identity(obj), facts)
+                continue
+            if kind == MEMBER:  # a slot, which its class makes again
+                self._class(obj.__objclass__, facts)
                 continue
             if kind == FUNCTION and obj.__globals__ is not self.namespace and cloudpickle._should_pickle_by_reference(obj):
                 continue
