@@ -94,6 +94,31 @@ assert len(ddo_events) == 3
 ddo_pool.clear()
 gc.collect()
 assert ddo_events[-1] == ('close', 2) and len(ddo_events) == 4
+# %% case: del_method_when_name_and_container_go_at_once
+import gc
+dgo_events = []
+class DgoHandle:
+    def __init__(self, tag): self.tag = tag; dgo_events.append(('open', tag))
+    def __del__(self): dgo_events.append(('close', self.tag))
+dgo_one, dgo_two, dgo_three = DgoHandle(1), DgoHandle(2), DgoHandle(3)
+dgo_pool = {'second': dgo_two}
+dgo_pair = [dgo_one, dgo_three]
+# %%
+del dgo_two
+dgo_pool.clear()
+gc.collect()
+# %%
+dgo_one = [dgo_pair.pop()]
+dgo_pair = 'apart'
+gc.collect()
+dgo_one.clear()
+# %% check
+gc.collect()
+assert dgo_events == [('open', 1), ('open', 2), ('open', 3), ('close', 2), ('close', 1)], dgo_events
+assert dgo_pool == {} and dgo_one == [] and dgo_three.tag == 3
+del dgo_three
+gc.collect()
+assert dgo_events[-1] == ('close', 3)
 # %% case: del_underscored_user_names
 _duu_private = {'kept': 1}
 __duu_dunder = [_duu_private]

@@ -46,7 +46,8 @@ asy_fut = asyncio.get_running_loop().create_future(); asy_fut.set_result(asy_res
 import asyncio
 assert asy_t1.done() and asy_t1.result() is asy_res and asy_fut.result() is asy_res and (await asy_t1) is asy_res
 assert isinstance(asy_t2.exception(), LookupError) and asy_t2.get_name() == "breaker" and asy_wait[0] == {asy_t1, asy_t2}
-# %% case: asy_callback_fires_after_cell
+# %% case: asy_callback_fires_after_cell [open]
+# Lost when the session moves within these hundredths of a second: a callback of the loop is part of no object.
 import asyncio
 asy_cb_log = []
 asy_handle = asyncio.get_running_loop().call_later(0.01, asy_cb_log.append, "late")

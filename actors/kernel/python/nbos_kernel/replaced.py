@@ -13,21 +13,24 @@ from contextlib import contextmanager
 from typing import Any
 
 from nbos_kernel.groups import Group
+from nbos_kernel.kinds import is_notebook_class
 from nbos_kernel.pins import BOOK
 from nbos_kernel.session import Session
 from nbos_kernel.suspended import leave_options, leave_unawaited
-from nbos_kernel.walk import Walker
+from nbos_kernel.walk import Facts, Walker
 
 
 @contextmanager
 def quietly(session: Session, names: Iterable[str], finalizers: Iterable[Any] | None = None) -> Iterator[None]:
     """Variables are replaced or deleted inside; what they held goes without a sound. `finalizers`: those that there were
     before what replaces them was made; all that there are, if it was not made yet."""
-    groups = _groups_of(session, names)
-    classes = [cls for group in groups for cls in group.facts.classes.values() if "__del__" in vars(cls)]
+    names = list(names)
+    known = _facts_of(session, names)
+    classes = [base for facts in known for cls in facts.classes.values() for base in cls.__mro__
+               if "__del__" in vars(base) and is_notebook_class(base)]
     saved = [(cls, vars(cls)["__del__"]) for cls in dict.fromkeys(classes)]
     finalizers = list(known_finalizers() if finalizers is None else finalizers)
-    tokens = {token for group in groups for token in group.facts.tokens}
+    tokens = {token for facts in known for token in facts.tokens}
     leave_options(tokens)
     leave_unawaited(tokens)
     if finalizers:
@@ -61,6 +64,14 @@ def let_go(session: Session, names: Iterable[str]) -> None:
             obj = BOOK.owned(pin.id)
             if obj is not None and _shares(session, group, obj):
                 BOOK.let_go(pin.id)
+
+
+def _facts_of(session: Session, names: list[str]) -> list[Facts]:
+    """What hangs from the variables. One whose group fell apart earlier in the same frame is looked at again."""
+    known = [group.facts for group in _groups_of(session, names)]
+    walker = _walker(session)
+    alone = [name for name in names if name in session.namespace and name not in session.groups.by_member]
+    return known + [walker.variable(name, session.namespace[name]) for name in alone]
 
 
 def _shares(session: Session, group: Group, obj: Any) -> bool:
