@@ -221,3 +221,30 @@ del sys.tracebacklimit
 # %% check
 import sys
 assert sys.ps9 == "prompt" and not hasattr(sys, "tracebacklimit") and sys.getrecursionlimit() == 2345
+# %% case: stream_of_the_notebook_changes_later [alone]
+import sys
+class AmTee:
+    def __init__(self, real): self.real, self.seen = real, []
+    def write(self, text): self.seen.append(text); return self.real.write(text)
+    def __getattr__(self, name): return getattr(self.real, name)
+am_real = sys.stdout
+sys.stdout = sys.stderr = AmTee(am_real)
+# %%
+print("to both")
+# %% check
+assert type(sys.stdout) is AmTee and sys.stdout is sys.stderr and sys.stdout.real is am_real and type(am_real) is not AmTee
+assert "".join(sys.stdout.seen).startswith("to both\n")
+sys.stdout = am_real
+# %% case: own_standard_input_changes_later [alone]
+import sys
+class AmTyped:
+    def __init__(self, real): self.real, self.lines = real, ["one\n"]
+    def readline(self): return self.lines.pop(0)
+am_stdin = sys.stdin
+sys.stdin = AmTyped(am_stdin)
+# %%
+sys.stdin.lines.append("two\n"); am_line = sys.stdin.readline()
+# %% check
+assert type(sys.stdin) is AmTyped and sys.stdin.real is am_stdin and am_line == "one\n" and sys.stdin.readline() == "two\n"
+sys.stdin = am_stdin
+assert type(sys.stdin) is not AmTyped

@@ -99,3 +99,15 @@ assert s11.unpack(p11) == (5,) and Id11.__supertype__ is int and Id11.__name__ =
 ip11 = get_ipython(); ns11 = globals(); out11 = __import__('sys').stdout; env11 = __import__('os').environ
 # %% check
 assert ip11 is get_ipython() and ns11 is globals() and out11 is __import__('sys').stdout and env11 is __import__('os').environ
+
+# %% case: named_by_the_variable_and_not_by_an_output
+sock13 = __import__('socket').socket(); held13 = [sock13]
+held13
+# %%
+n13 = len(held13)
+# %% check
+assert n13 == 1
+try:
+    assert held13[0].fileno() > 0  # at home
+except RuntimeError as e:
+    assert type(e).__name__ == 'PinnedError' and ("'sock13'" in str(e) or "'held13'" in str(e)) and 'run cell [' in str(e), str(e)

@@ -366,3 +366,39 @@ match cl_r1:
         assert n == "r1"
 ClRobot.speak = lambda self: "patched"
 assert cl_r1.speak() == "beep patched" and cl_bound_speak() == "I am r1"
+# %% case: cl_constructors_of_the_base_held
+import datetime
+class CcbDay(datetime.date):
+    made = []
+    def quarter(self): return (self.month + 2) // 3
+class CcbBox(dict):
+    notes = ["first"]
+ccb_parse, ccb_keys, ccb_order = CcbDay.fromisoformat, CcbBox.fromkeys, CcbBox.mro
+# %%
+ccb_day = ccb_parse("2024-05-06"); ccb_notes = CcbBox.notes; CcbDay.made.append(ccb_day)
+# %%
+ccb_later = {"parse": CcbDay.fromisoformat, "kids": CcbBox.__subclasses__}
+# %%
+ccb_box = ccb_keys("ab", ccb_notes); CcbBox.notes.append("second")
+# %% check
+assert type(ccb_day) is CcbDay and ccb_day.quarter() == 2 and CcbDay.made[0] is ccb_day and type(ccb_parse("2024-01-01")) is CcbDay
+assert type(ccb_box) is CcbBox and ccb_box["a"] is ccb_notes is CcbBox.notes == ["first", "second"]
+assert ccb_parse.__self__ is CcbDay is ccb_later["parse"].__self__ and ccb_order()[0] is CcbBox and ccb_later["kids"]() == []
+# %% case: cl_made_by_calling_type_on_abstract_bases
+from abc import ABC, abstractmethod
+from collections.abc import MutableMapping
+CmcMap = type("CmcMap", (MutableMapping,), {
+    "__init__": lambda self: setattr(self, "inner", {}), "__getitem__": lambda self, k: self.inner[k], "__len__": lambda self: len(self.inner),
+    "__setitem__": lambda self, k, v: self.inner.__setitem__(k, v), "__delitem__": lambda self, k: self.inner.__delitem__(k), "__iter__": lambda self: iter(self.inner)})
+class CmcTask(ABC):
+    @abstractmethod
+    def run(self): ...
+CmcKid = type("CmcKid", (CmcTask,), {"run": lambda self: "ran", "log": []})
+cmc_map, cmc_kid = CmcMap(), CmcKid(); cmc_map["k"] = [1]
+# %%
+cmc_map["k"].append(cmc_kid); CmcKid.log.append(cmc_map)
+# %%
+CmcGrand = type("CmcGrand", (CmcKid,), {"run": lambda self: super(CmcGrand, self).run() + "!"}); cmc_map["g"] = CmcGrand()
+# %% check
+assert cmc_map["k"][1] is cmc_kid and CmcKid.log[0] is cmc_map and type(cmc_map) is CmcMap and CmcGrand.log is CmcKid.log
+assert cmc_map.pop("g").run() == "ran!" and isinstance(cmc_kid, CmcTask) and list(cmc_map) == ["k"]

@@ -271,3 +271,28 @@ cph_m.notes.append(cph_t); cph_t.owner = cph_m; cph_s[0].which = 'first'; cph_s[
 # %% check
 assert cph_m.notes == [cph_t] and cph_m.notes[0] is cph_t and cph_t.owner is cph_m
 assert [s.which for s in cph_s] == ['first', 'second'] and cph_t.deg == 20
+# %% case: cls_cell_copied_and_edited_below
+class CceModel:
+    count = 0
+    def __init__(self, x): type(self).count += 1; self.x = x
+    def check(self): raise KeyError(self.x)
+    def score(self): return self.x
+cce_first = CceModel(3); CceFirst = CceModel; cce_check = cce_first.check
+# %%
+class CceModel:
+    count = 100
+    def __init__(self, x): type(self).count += 1; self.x = x
+    def check(self): raise KeyError(self.x)
+    def score(self): return self.x * 10
+cce_second = CceModel(3)
+# %%
+import inspect, traceback
+cce_files = []
+for cce_f in (cce_check, cce_second.check):
+    try: cce_f()
+    except KeyError as e: cce_files.append(traceback.extract_tb(e.__traceback__)[-1].filename)
+cce_sources = [inspect.getsource(it.score) for it in (CceFirst, CceModel)]
+# %% check
+assert cce_first.score() == 3 and cce_second.score() == 30 and (CceFirst.count, CceModel.count) == (1, 101)
+assert cce_files == [it.check.__code__.co_filename for it in (CceFirst, CceModel)] and cce_files[0] != cce_files[1]
+assert "* 10" not in cce_sources[0] and "* 10" in cce_sources[1] and cce_check.__self__ is cce_first

@@ -223,3 +223,21 @@ except NameError as e:
 assert din_miss == 'din_st'
 import statistics as din_st
 assert din_spread([1, 3]) == 1.0 and din_st is sys.modules['statistics']
+# %% case: del_method_of_a_base_runs_once
+dmb_gone = []
+class DmbBase:
+    live = 0
+    def __init__(self, name): DmbBase.live += 1; self.name = name
+    def __del__(self): DmbBase.live -= 1; dmb_gone.append(self.name)
+class DmbKid(DmbBase): pass
+dmb_a, dmb_b = DmbKid("a"), DmbKid("b")
+# %%
+dmb_a.link = dmb_b; dmb_c = dmb_d = [DmbKid("c")]
+# %%
+dmb_b = None
+# %%
+del dmb_c, dmb_d
+# %%
+dmb_a.link = DmbKid("e")
+# %% check
+assert dmb_gone == ["c", "b"] and DmbBase.live == 2 and dmb_a.link.name == "e", dmb_gone

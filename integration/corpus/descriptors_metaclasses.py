@@ -207,3 +207,34 @@ assert MsrSpace.again.again is MsrSpace and type(MsrSpace.ORIGIN) is MsrSpace
 assert MsrSpace.ORIGIN.kin[0] is MsrSpace.ORIGIN is MsrSpace.table[MsrSpace][0] and MsrSpace.ORIGIN.kin[1] is MsrSpace
 assert type(MsrSpace.table[MsrSpace.Inner]) is MsrSpace.Inner is type(msr_inner) and msr_inner.outer() is MsrSpace
 assert MsrSpace.__init__ is msr_fn and MsrSpace.Inner.__qualname__ == 'MsrSpace.Inner'
+# %% case: meta_slots_held_by_variables
+import functools
+class MshTyped:
+    def __init__(self): self.values = {}
+    def __set_name__(self, owner, name): self.owner, self.name = owner, name
+    def __get__(self, obj, owner=None): return self if obj is None else self.values[obj.key]
+    def __set__(self, obj, value): self.values[obj.key] = value
+class MshNode:
+    __slots__ = ("key", "__hidden")
+    level = MshTyped()
+    notes = []
+    def __init__(self, key): self.key = key; self.__hidden = [key]; self.level = 1
+class MshKid(MshNode):
+    key_again = MshNode.key
+    @functools.cached_property
+    def large(self): msh_computed.append(self.key); return [self.key] * 2
+msh_computed = []; msh_kid = MshKid("k"); msh_node = MshNode("n"); msh_large = msh_kid.large
+# %%
+msh_slot, msh_hidden = MshNode.key, MshNode.__dict__["_MshNode__hidden"]
+msh_typed, msh_cached = MshNode.level, MshKid.__dict__["large"]
+msh_dict_of = {"kid": MshKid.__dict__["__dict__"], "type": type.__dict__["__dict__"], "slots": [msh_slot]}
+# %%
+MshNode.notes.append(msh_dict_of); msh_kid.level = 5
+# %%
+msh_hidden.__get__(msh_node).append("more")
+# %% check
+assert msh_slot is MshNode.key is MshKid.key_again is msh_dict_of["slots"][0] and msh_slot.__get__(msh_node) == "n"
+assert msh_hidden.__get__(msh_node) == ["n", "more"] and type(msh_node) is MshNode and MshNode.notes[0] is msh_dict_of
+assert msh_typed is MshNode.level and msh_typed.owner is MshNode and msh_typed.values == {"k": 5, "n": 1}
+assert msh_cached is MshKid.__dict__["large"] and msh_kid.large is msh_large and msh_computed == ["k"]
+assert msh_dict_of["kid"].__get__(msh_kid) is vars(msh_kid) and "notes" in msh_dict_of["type"].__get__(MshNode)

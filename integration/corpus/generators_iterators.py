@@ -112,6 +112,49 @@ ifg_rows.append(3)
 # %% check
 assert next(ifg_gen, 'empty') == 'empty' and rows_seen == [1, 2] and ifg_all == [1, 2]
 assert ifg_gen.gi_frame is None and ifg_gen.__name__ == 'ifg_read'
+# %% case: iter_asynchronous_generators_before_and_after
+iter_async_log = []
+async def iter_async_steps(n, *more, step=1, **named):
+    for i in range(n):
+        got = yield i * step
+        iter_async_log.append((i, got, more, named))
+iter_async_spent = iter_async_steps(2)
+iter_async_items = [v async for v in iter_async_spent]
+iter_async_fresh = iter_async_steps(3, "a", step=10, k=1); iter_async_same = {"it": iter_async_fresh}
+iter_async_shut = iter_async_steps(1); await iter_async_shut.aclose()
+iter_async_over = (v + 1 async for v in iter_async_steps(2))
+# %%
+iter_async_beside = [iter_async_fresh]
+# %% check
+assert iter_async_items == [0, 1] and [v async for v in iter_async_spent] == [] and [v async for v in iter_async_shut] == []
+assert iter_async_same["it"] is iter_async_fresh is iter_async_beside[0] and iter_async_fresh.__qualname__ == "iter_async_steps"
+iter_async_log.clear()
+assert await iter_async_fresh.__anext__() == 0 and await iter_async_same["it"].asend("s") == 10 and iter_async_log == [(0, "s", ("a",), {"k": 1})]
+assert [v async for v in iter_async_over] == [1, 2]
+# %% case: iter_coroutines_awaited_in_later_cells
+import asyncio
+iter_fetched = []
+async def iter_fetch(n):
+    iter_fetched.append(n); await asyncio.sleep(0)
+    return [n]
+iter_one_call = iter_fetch(1); iter_calls = [iter_fetch(i) for i in (2, 3)]; iter_done_call = iter_fetch(0); iter_zero = await iter_done_call
+iter_dropped_call = iter_fetch(9)
+# %%
+iter_call_alias = iter_one_call
+iter_dropped_call.close(); del iter_dropped_call
+# %%
+iter_one_result = await iter_one_call
+# %% check
+import asyncio
+assert iter_one_result == [1] and iter_zero == [0] and iter_call_alias is iter_one_call and iter_fetched == [0, 1]
+assert await asyncio.gather(*iter_calls) == [[2], [3]] and iter_fetched == [0, 1, 2, 3]
+for iter_again in (iter_one_call, iter_done_call):
+    try:
+        await iter_again
+    except RuntimeError as e:
+        assert "already awaited" in str(e), e
+    else:
+        raise AssertionError("awaited twice")
 # %% case: iter_data_shared_with_a_live_generator
 def idg_watch(buf, stats):
     while True:

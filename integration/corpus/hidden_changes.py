@@ -168,6 +168,40 @@ assert eb7_three is eb7_two and eb7_two == [2, 3]
 assert "eb7_old" not in globals()
 assert sys.modules["__main__"].eb7_three is eb7_two
 
+# %% case: hc_code_cells_and_classes_swapped
+import types, sys
+globals()["hc_dyn_" + "one"] = [1]
+hc_space = {"rate": 2}
+exec("def scale(x): return x * rate", hc_space)
+hc_scale = hc_space["scale"]
+def hc_counter():
+    n = 0
+    def up(k=1):
+        nonlocal n
+        n += k; return n
+    def peek(): return n
+    return up, peek
+hc_up, hc_peek = hc_counter()
+class HcPlain: pass
+class HcFancy(HcPlain):
+    def hi(self): return "fancy " + self.tag
+# %%
+hc_obj = HcPlain(); vars(hc_obj).update(tag="T", back=hc_obj); hc_obj.__class__ = HcFancy
+hc_space["rate"] = 50
+hc_up(3); hc_up.calls = ["x"]; hc_up.__defaults__ = (7,)
+hc_up.__closure__[0].cell_contents += 100
+def hc_f(): return "original"
+hc_alias = hc_f
+# %%
+hc_f.__code__ = (lambda: "swapped").__code__
+vars()["hc_by_vars"] = hc_f
+HcPlain.shared = property(lambda s: "late property")
+del globals()["hc_counter"]
+# %% check
+assert hc_dyn_one == [1] and hc_scale(2) == 100 and hc_scale.__globals__ is hc_space
+assert type(hc_obj) is HcFancy and hc_obj.hi() == "fancy T" and hc_obj.back is hc_obj and hc_obj.shared == "late property"
+assert hc_peek() == 103 and hc_up() == 110 and hc_peek() == 110 and hc_up.calls == ["x"] and hc_up.__closure__[0] is hc_peek.__closure__[0]
+assert hc_alias() == "swapped" and hc_by_vars is hc_f is hc_alias and "hc_counter" not in globals()
 # %% case: eb_exit_stack_left_open
 import contextlib
 

@@ -251,9 +251,57 @@ it_gen_out = [next(it_gen_run), next(it_gen_run)]
 it_gen_out.append(it_gen_run.send(100))
 # %% check
 assert it_gen_out == [1, 3, 103] and next(it_gen_run) == 107
-# %% case: it_regex_search_in_course [pinned]
+# %% case: it_regex_search_in_course
 import re
 it_search = re.compile(r"\w+").finditer("alpha beta gamma")
 it_word = next(it_search)
 # %% check
 assert it_word.group() == "alpha" and next(it_search).group() == "beta"
+# %% case: it_regex_search_with_empty_matches_and_a_part_of_the_text
+import re
+ire_all = re.compile(r"\w*").finditer("alpha beta  gamma"); ire_same = [ire_all]
+ire_part = re.compile(r"(?<=x)\d|^\d").finditer("1x2x3x4", 2, 6)
+ire_end = re.finditer("a", "banana"); ire_had = list(ire_end)
+ire_first = next(ire_all), next(ire_part)
+# %%
+ire_empty, ire_word = next(ire_all), next(ire_same[0])
+ire_pairs = zip(ire_part, "ab")
+# %% check
+assert ire_empty.span() == (5, 5) and ire_word.group() == "beta" and ire_same[0] is ire_all
+assert [it.span() for it in ire_all] == [(10, 10), (11, 11), (12, 17), (17, 17)]
+assert ire_first[1].span() == (2, 3) and ire_first[1].endpos == 6
+ire_match, ire_letter = next(ire_pairs)
+assert ire_match.start() == 4 and ire_letter == "a" and next(ire_part, None) is None
+assert len(ire_had) == 3 and next(ire_end, "ended") == "ended"
+# %% case: it_lexer_that_matches_on
+import re
+class IreLexer:
+    def __init__(self, text): self.scan, self.seen = re.compile(r"\s*(\d+|[+*])").scanner(text), []
+    def step(self):
+        match = self.scan.match(); self.seen.append(match and match[1]); return self
+ire_lexer = IreLexer("1 + 23*4 !").step().step()
+ire_raw = bytearray(b"a1b2c3"); ire_digit = re.finditer(rb"\d", ire_raw); next(ire_digit)
+# %%
+ire_lexer.step(); ire_raw[3] = ord("9")
+# %% check
+ire_lexer.step().step().step()
+assert ire_lexer.seen == ["1", "+", "23", "*", "4", None]
+assert next(ire_digit).group() == b"9" and next(ire_digit).group() == b"3"
+# %% case: it_ordered_dictionary_views_and_steps
+from collections import OrderedDict
+ord_d = OrderedDict.fromkeys("pqrs"); ord_d.move_to_end("p")
+ord_values, ord_keys, ord_items = ord_d.values(), ord_d.keys(), ord_d.items()
+ord_step = iter(ord_d); next(ord_step)
+ord_back = reversed(ord_d.values()); next(ord_back)
+ord_pairs = iter(ord_items); next(ord_pairs)
+# %%
+ord_d["p"] = 9; ord_d["r"] = [7]
+# %%
+ord_seen = next(ord_step)
+# %% check
+assert list(ord_values) == [None, [7], None, 9] and list(ord_items)[-1] == ("p", 9) and list(ord_keys) == ["q", "r", "s", "p"]
+assert ord_seen == "r" and next(ord_step) == "s" and next(ord_back) is None and next(ord_back) is ord_d["r"] and next(ord_pairs) == ("r", [7])
+ord_d["new"] = 1
+assert len(ord_keys) == 5 and "new" in ord_keys
+try: next(ord_step); raise AssertionError("it goes on over a dictionary that grew")
+except RuntimeError: pass

@@ -214,3 +214,19 @@ nfm_src[0] = 66
 assert nfm_np[0, 0] == -5 and nfm_bytes[0] == b'BA' and nfm_mv.obj is nfm_src
 nfm_o.head[0] = 9; nfm_tail[1] = 8
 assert nfm_o.buf.tolist() == [9, 1, 2, 8]
+# %% case: npv_numbers_of_own_classes_and_noted_types
+import numpy as np
+class NncPrice(np.float64):
+    rates = [1.0]
+    def half(self): return NncPrice(self / 2)
+class NncWord(np.str_): pass
+nnc_price = NncPrice(3.5); nnc_price.rates_then = NncPrice.rates; nnc_word = NncWord("hé"); nnc_list = [nnc_price, {"k": nnc_price}]
+nnc_unit = {"unit": "m"}; nnc_type = np.dtype("f8", metadata={"of": nnc_unit}); nnc_array = np.zeros(3, nnc_type)
+# %%
+NncPrice.rates.append(2.0); nnc_unit["scale"] = 10
+# %%
+nnc_part = nnc_array[1:]; nnc_again = nnc_price
+# %% check
+assert type(nnc_price) is NncPrice and nnc_price is nnc_again is nnc_list[0] is nnc_list[1]["k"] and nnc_price == 3.5 and type(nnc_price.half()) is NncPrice
+assert nnc_price.rates_then is NncPrice.rates == [1.0, 2.0] and type(nnc_word) is NncWord and nnc_word == "hé"
+assert nnc_type.metadata["of"] is nnc_unit and nnc_array.dtype.metadata["of"] is nnc_unit and nnc_part.dtype.metadata["of"]["scale"] == 10

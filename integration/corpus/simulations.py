@@ -375,3 +375,40 @@ sgp_vals.append(sgp_g.send(10))
 sgp_sum = sum(sgp_vals)
 # %% check
 assert sgp_sum == 20 and next(sgp_g) == 16
+# %% case: sim_customers_that_make_customers
+import dataclasses, heapq, random
+@dataclasses.dataclass(order=True)
+class ScmEvent:
+    when: float
+    name: str = dataclasses.field(compare=False)
+    act: object = dataclasses.field(compare=False)
+class ScmShop:
+    def __init__(self, seed): self.rng = random.Random(seed); self.queue = []; self.now = 0.0; self.log = []; self.inside = []
+    def at(self, after, name, act): heapq.heappush(self.queue, ScmEvent(self.now + after, name, act))
+    def step(self):
+        event = heapq.heappop(self.queue); self.now = event.when; self.log.append((event.when, event.name)); event.act()
+# %%
+class ScmCustomer:
+    count = 0
+    def __init__(self, shop): ScmCustomer.count += 1; self.shop = shop; self.id = ScmCustomer.count
+    def arrive(self):
+        self.shop.inside.append(self); self.shop.at(self.shop.rng.expovariate(1.0), f"leave {self.id}", self.leave)
+        other = ScmCustomer(self.shop); self.shop.at(self.shop.rng.random(), f"arrive {other.id}", other.arrive)
+    def leave(self): self.shop.inside.remove(self)
+def scm_open(seed):
+    ScmCustomer.count = 0; shop = ScmShop(seed); shop.at(0.1, "arrive 1", ScmCustomer(shop).arrive); return shop
+scm_shop = scm_open(4)
+# %%
+def scm_run(n, step=scm_shop.step):
+    for _ in range(n): step()
+scm_run(7)
+# %%
+scm_run(10)
+# %%
+scm_run(8); scm_inside = list(scm_shop.inside); scm_count = ScmCustomer.count
+# %% check
+scm_again = scm_open(4)
+for _scm in range(25): scm_again.step()
+assert scm_again.log == scm_shop.log and len(scm_shop.log) == 25 and scm_again.rng.getstate() == scm_shop.rng.getstate()
+assert ScmCustomer.count == scm_count and scm_inside == scm_shop.inside and all(it.shop is scm_shop for it in scm_inside)
+assert all(event.act.__self__.shop is scm_shop for event in scm_shop.queue) and scm_run.__defaults__[0].__self__ is scm_shop

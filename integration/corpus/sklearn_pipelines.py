@@ -168,3 +168,36 @@ assert sst_mat[1, 1] == 20 and np.shares_memory(sst_mat.data, sst_m.data) and ss
 assert np.allclose(sst_kd.query([[.5, .5]], k=3)[0][0], sst_q[0]) and np.array_equal(sst_ck.query([.5, .5], k=3)[1], sst_q[1]) and float(sst_spl(1.5)) == 2.25 and sst_frozen.mean() == 1.0 and sst_kde.dataset.tolist() == [[1, 2, 4]]
 sst_mat.data[0] = -1
 assert sst_m[0, 0] == -1 and sst_frozen.dist.name == 'norm' and sst_t.get_depth() == 3
+# %% case: skl_search_over_steps_that_note_their_calls
+import numpy as np, pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+sns_rng = np.random.default_rng(0)
+sns_X = pd.DataFrame({"a": sns_rng.normal(size=60), "b": sns_rng.normal(size=60), "c": list("xyz") * 20})
+sns_y = (sns_X.a + (sns_X.c == "x") > 0.2).astype(int)
+class SnsClip(BaseEstimator, TransformerMixin):
+    def __init__(self, limit=2.0): self.limit = limit
+    def fit(self, X, y=None): self.seen_ = len(X); return self
+    def transform(self, X): return np.clip(X, -self.limit, self.limit)
+# %%
+sns_calls = []
+def sns_note(X): sns_calls.append(len(X)); return X
+sns_numbers = Pipeline([("clip", SnsClip()), ("note", FunctionTransformer(sns_note)), ("scale", StandardScaler())])
+sns_pipe = Pipeline([("columns", ColumnTransformer([("numbers", sns_numbers, ["a", "b"]), ("words", OneHotEncoder(), ["c"])])), ("model", LogisticRegression())])
+sns_search = GridSearchCV(sns_pipe, {"model__C": [0.1, 1.0], "columns__numbers__clip__limit": [1.0, 3.0]},
+                          cv=StratifiedKFold(3, shuffle=True, random_state=np.random.RandomState(1)),
+                          scoring=lambda model, X, y: float((model.predict(X) == y).mean()))
+# %%
+sns_search.fit(sns_X, sns_y); sns_fitted = len(sns_calls)
+# %%
+sns_guess = sns_search.predict(sns_X)
+# %% check
+assert len(sns_calls) == sns_fitted + 1 and (sns_guess == sns_y).mean() > 0.8 and sns_search.estimator is sns_pipe
+sns_clip = sns_search.best_estimator_["columns"].named_transformers_["numbers"]["clip"]
+assert type(sns_clip) is SnsClip and sns_clip.seen_ == 60 and not hasattr(sns_pipe["model"], "classes_")
+sns_search.predict(sns_X[:5])
+assert sns_calls[-1] == 5 and sns_search.get_params()["estimator__model"] is sns_pipe["model"]

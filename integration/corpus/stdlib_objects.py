@@ -80,6 +80,80 @@ assert not ob_db.in_transaction and ob_cur.connection is ob_db
 ob_db.execute("delete from run where id < 3")
 ob_db.rollback()
 assert ob_db.execute("select count(*) from run").fetchone()[0] == 4 and ob_rows[1]["LOSS"] == 0.25
+# %% case: ob_sqlite_settings_of_a_connection
+import sqlite3
+ob_q_set = sqlite3.connect(":memory:", timeout=7)
+ob_q_set.execute("PRAGMA foreign_keys = ON"); ob_q_set.execute("PRAGMA recursive_triggers = ON"); ob_q_set.execute("PRAGMA case_sensitive_like = ON"); ob_q_set.execute("PRAGMA cache_size = -5000")
+ob_q_set.executescript("create table parent(id integer primary key); create table child(pid references parent(id)); insert into parent values (1);")
+if hasattr(ob_q_set, "setlimit"): ob_q_set.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, 5000)
+# %%
+ob_q_set.execute("insert into child values (1)"); ob_q_set.commit()
+# %% check
+import sqlite3
+assert ob_q_set.execute("select 'a' like 'A'").fetchone() == (0,) and ob_q_set.execute("pragma cache_size").fetchone() == (-5000,)
+assert ob_q_set.execute("pragma recursive_triggers").fetchone() == (1,) and ob_q_set.execute("pragma busy_timeout").fetchone() == (7000,)
+assert not hasattr(ob_q_set, "getlimit") or ob_q_set.getlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH) == 5000
+try:
+    ob_q_set.execute("insert into child values (99)")
+except sqlite3.IntegrityError:
+    ob_q_set.rollback()
+else:
+    raise AssertionError("foreign keys are not enforced any more")
+# %% case: ob_sqlite_cursors_say_what_they_did
+import sqlite3
+ob_q_cdb = sqlite3.connect(":memory:"); ob_q_cur = ob_q_cdb.cursor()
+# %%
+ob_q_cur.execute("create table t(v)")
+# %%
+ob_q_cur.execute("insert into t values (7)"); ob_q_cur.execute("insert into t values (8)")
+ob_q_many = ob_q_cdb.cursor(); ob_q_many.executemany("insert into t values (?)", [(1,), (2,), (3,)])
+ob_q_update = ob_q_cdb.cursor(); ob_q_update.execute("update t set v = v + 1"); ob_q_cdb.commit()
+ob_q_many.arraysize = 4; ob_q_many.row_factory = sqlite3.Row
+ob_q_shut = ob_q_cdb.cursor(); ob_q_shut.close()
+ob_q_query = ob_q_cdb.execute("select v as value, 1 from t"); ob_q_values = [v for v, _ in ob_q_query]
+# %%
+ob_q_seen = {"cursor": ob_q_cur, "rows": ob_q_values}
+# %% check
+assert (ob_q_cur.lastrowid, ob_q_cur.rowcount, ob_q_update.rowcount) == (2, 1, 5) and ob_q_many.lastrowid is None
+assert (ob_q_many.rowcount, ob_q_many.arraysize) == (3, 4) and ob_q_many.row_factory.__name__ == "Row"
+assert ob_q_query.fetchall() == [] and [c[0] for c in ob_q_query.description] == ["value", "1"] and ob_q_values == [8, 9, 2, 3, 4]
+assert ob_q_cur.connection is ob_q_cdb is ob_q_query.connection and ob_q_seen["cursor"] is ob_q_cur
+assert ob_q_many.execute("select count(*) as n from t").fetchone()["n"] == 5 and [r[0] for r in ob_q_cdb.execute("pragma database_list")] == [0]
+try:
+    ob_q_shut.execute("select 1")
+except Exception as e:
+    assert "closed cursor" in str(e), e
+else:
+    raise AssertionError("it was closed")
+# %% case: ob_sqlite_temporary_tables
+import sqlite3
+ob_q_tdb = sqlite3.connect(":memory:")
+ob_q_tdb.executescript("""create table main_one(a); insert into main_one values (1);
+create temp table s(a integer primary key autoincrement, b text unique, twice as (a * 2)); insert into s(b) values ('x'), ('y'), ('z'); delete from s where b = 'z';
+create index temp.by_b on s(b); create temp view shown as select a, b, twice from s; create temp table w(k text primary key, v) without rowid; insert into w values ('k', 1);
+create temp trigger after_one after insert on main_one begin insert into s(b) values ('by trigger'); end;""")
+# %%
+ob_q_tsame = [ob_q_tdb]
+# %% check
+assert ob_q_tsame[0] is ob_q_tdb and ob_q_tdb.isolation_level == "" and ob_q_tdb.execute("select * from shown").fetchall() == [(1, "x", 2), (2, "y", 4)]
+assert ob_q_tdb.execute("select * from w").fetchall() == [("k", 1)] and ob_q_tdb.execute("select name from sqlite_master").fetchall() == [("main_one",)]
+ob_q_tdb.execute("insert into main_one values (2)"); assert ob_q_tdb.execute("select a, b from s order by a").fetchall()[-1] == (4, "by trigger")
+ob_q_tdb.rollback()
+# %% case: ob_sqlite_attached_and_typed
+import sqlite3
+sqlite3.register_converter("obday", lambda b: "day " + b.decode())
+ob_q_adb = sqlite3.connect(":memory:", detect_types=sqlite3.PARSE_DECLTYPES | sqlite3.PARSE_COLNAMES)
+ob_q_adb.execute("attach ':memory:' as side"); ob_q_adb.execute("attach 'ob_q_disk.db' as disk")
+ob_q_adb.executescript("create table if not exists disk.d(x); delete from disk.d; insert into disk.d values (5); create table side.s(y obday); insert into side.s values ('mon');")
+ob_q_untyped = sqlite3.connect(":memory:"); ob_q_untyped.executescript("create temp table t(d obday); insert into t values ('wed')")
+# %%
+ob_q_beside = 1
+# %% check
+import sqlite3
+assert ob_q_adb.execute("select x, y, 'tue' as \"n [obday]\" from d, s").fetchall() == [(5, "day mon", "day tue")]
+assert ob_q_untyped.execute("select d, d as \"d [obday]\" from t").fetchall() == [("wed", "wed")] and ob_q_beside == 1
+ob_q_adb.execute("insert into disk.d values (7)"); ob_q_adb.commit()
+assert sqlite3.connect("ob_q_disk.db").execute("select count(*) from d").fetchone() == (2,)
 # %% case: ob_sqlite_calls_the_notebook [pinned]
 import sqlite3
 ob_fdb = sqlite3.connect(":memory:")

@@ -41,6 +41,17 @@ sdz_nocache = zoneinfo.ZoneInfo.no_cache('Europe/Paris')
 assert sdz_a.fold == 1 and sdz_a.utcoffset() == sdz_dt.timedelta(hours=1) and sdz_a.tzinfo is sdz_zone is zoneinfo.ZoneInfo('Europe/Berlin')
 assert sdz_b.tzinfo is sdz_mine and sdz_b.utcoffset() == sdz_dt.timedelta(hours=4) and sdz_b.hour == 4
 assert sdz_u.tzinfo is sdz_dt.timezone.utc and sdz_nocache is not zoneinfo.ZoneInfo('Europe/Paris') and sdz_nocache.key == 'Europe/Paris'
+# %% case: std_one_fixed_zone_in_many_moments
+import datetime
+std_nepal = datetime.timezone(datetime.timedelta(hours=5, minutes=45), "NPT"); std_utc = datetime.timezone.utc
+std_offices = {"Kathmandu": std_nepal, "Greenwich": std_utc}
+# %%
+std_moments = [datetime.datetime(2024, 10, 27, 2, 30, tzinfo=std_nepal), datetime.time(1, tzinfo=std_nepal)]
+std_noon = datetime.datetime(2024, 1, 1, 12, tzinfo=std_utc)
+# %% check
+import datetime
+assert std_moments[0].tzname() == "NPT" and std_moments[0].tzinfo is std_moments[1].tzinfo is std_nepal is std_offices["Kathmandu"]
+assert std_noon.tzinfo is std_utc is datetime.timezone.utc is std_offices["Greenwich"]
 # %% case: std_decimal_fraction_contexts
 import decimal, fractions
 sdf_ctx = decimal.Context(prec=4, rounding=decimal.ROUND_UP, traps=[decimal.InvalidOperation])
@@ -204,3 +215,16 @@ try:
 except queue.Full:
     sxj_full = True
 assert sxj_full
+# %% case: std_slices_and_proxies_of_own_objects
+import types
+class SsoKey:
+    def __init__(self, k): self.k = k
+    def __hash__(self): return hash(self.k)
+    def __eq__(self, o): return isinstance(o, SsoKey) and self.k == o.k
+sso_key = SsoKey("x"); sso_d = {sso_key: "own"}; sso_key.home = sso_d
+sso_slice = slice(sso_d, [sso_key], None); sso_proxy = types.MappingProxyType(sso_d)
+# %%
+sso_d["proxy"] = sso_proxy; sso_slice.stop.append(sso_proxy)
+# %% check
+assert sso_slice.start is sso_d is sso_key.home and sso_slice.stop[0] is sso_key and sso_slice.stop[1] is sso_proxy
+assert sso_proxy["proxy"] is sso_proxy and sso_proxy[SsoKey("x")] == "own" and next(iter(sso_d)) is sso_key

@@ -18,8 +18,8 @@ Modules, from the wire upwards:
 - ``walk``        which names share mutable objects (after it ran)
 - ``groups``      the known groups: members, shared objects, fingerprints, pins
 - ``pickler``     one group to bytes, by the rules in ``registry``: one module for each kind of object
-                  (``arrays``, ``classes``, ``compressed``, ``containers``, ``contexts``, ``databases``, ``exceptions``, ``figures``, ``files``, ``frames``,
-                  ``functions``, ``futures``, ``instances``, ``library``, ``memory``, ``references``, ``separated``, ``stays``, ``suspended``,
+                  (``arrays``, ``classes``, ``compressed``, ``containers``, ``contexts``, ``cursors``, ``databases``, ``exceptions``, ``figures``, ``files``, ``frames``,
+                  ``functions``, ``futures``, ``instances``, ``library``, ``memory``, ``references``, ``searches``, ``separated``, ``stays``, ``suspended``,
                   ``tensors``, ``threads``, ``tracebacks``, ``values``)
 - ``singletons``  objects that travel by name; ``salvage``  loading what can be loaded of a group
 - ``replaced``    what happens to the objects that an apply replaces

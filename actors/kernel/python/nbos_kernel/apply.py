@@ -232,7 +232,7 @@ class Apply:
 @contextlib.contextmanager
 def _muted() -> Iterator[None]:
     """Imports and constructors may print; a standby has no cell to show it in."""
-    ORIGINALS.muted = {"stdout": sys.stdout, "stderr": sys.stderr}
+    ORIGINALS.muted = {"stdout": sys.stdout, "stderr": sys.stderr, "stdin": sys.stdin}
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             yield

@@ -43,16 +43,17 @@ def reduce_dict_iterator(pickler: StatePickler, iterator: Any) -> Any:
 
 @reduces(type(iter(_ORDERED)))
 def reduce_ordered_iterator(_pickler: StatePickler, iterator: Any) -> Any:
-    """One class for keys, values and items, both ways: told apart by what is left."""
-    owner = next((it for it in gc.get_referents(iterator) if isinstance(it, dict)), None)
+    """One class for keys, values and items, both ways: told apart by the key that is next, and by what is left."""
+    shown = gc.get_referents(iterator)
     left = iterator.__reduce__()[1][0]
-    if owner is None or not left:
+    if not shown or not left:
         return iter, ((),)
-    for backwards in (False, True):
-        for kind in ("keys", "values", "items"):
+    owner, keys, steps = shown[0], list(collections.OrderedDict.keys(shown[0])), len(shown[0]) - len(left)
+    for backwards, place in ((False, steps), (True, len(left) - 1)):
+        for kind in ("keys", "values", "items") if any(it is keys[place] for it in shown[1:]) else ():
             view = getattr(collections.OrderedDict, kind)(owner)
-            if _same_items(left, list(reversed(view) if backwards else view)[len(owner) - len(left):]):
-                return dict_iterator, (owner, kind, len(owner) - len(left), backwards)
+            if _same_items(left, list(reversed(view) if backwards else view)[steps:]):
+                return dict_iterator, (owner, kind, steps, backwards)
     return iter, (left,)
 
 

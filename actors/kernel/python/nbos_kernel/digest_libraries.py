@@ -9,6 +9,7 @@ import sys
 from types import ModuleType
 from typing import Any, ClassVar
 
+from nbos_kernel import searches
 from nbos_kernel.pins import Placeholder, pin_of
 
 Child = tuple[str, Any]
@@ -392,7 +393,7 @@ _RULES: dict[str, Any] = {
     "sqlite3.Connection": _by_name, "sqlite3.Cursor": _by_name,
     "datetime.tzinfo": _shown, "decimal.Decimal": _shown, "fractions.Fraction": _shown, "uuid.UUID": _shown, "pathlib.PurePath": _shown,
     "typing._Final": _shown, "types.GenericAlias": _shown, "types.UnionType": _shown,
-    "re.Scanner": lambda it: ("scanner", [(".lexicon", it.lexicon)]), "gzip.GzipFile": _compressed, "bz2.BZ2File": _compressed, "lzma.LZMAFile": _compressed,
+    "re.Scanner": lambda it: ("scanner", [(".lexicon", it.lexicon)]), "_sre.SRE_Scanner": searches.shown, "gzip.GzipFile": _compressed, "bz2.BZ2File": _compressed, "lzma.LZMAFile": _compressed,
     "ipaddress._IPAddressBase": _shown, "builtins.set_iterator": _left, "builtins.odict_iterator": _left, "builtins.list_iterator": _left,
     "functools._lru_cache_wrapper": lambda it: ("lru_cache", [(".__wrapped__", it.__wrapped__), ("<size>", it.cache_info().maxsize)]),
     "weakref.WeakKeyDictionary": _weak_mapping, "weakref.WeakValueDictionary": _weak_mapping, "_weakrefset.WeakSet": _weak_set,

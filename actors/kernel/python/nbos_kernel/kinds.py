@@ -37,12 +37,12 @@ STAY = (
 )
 # Below this size two copies of an immutable value cost nothing; above, aliases share one.
 SHARED_BYTES = 256
-_COMPILED = (importlib.machinery.ExtensionFileLoader, type(importlib.machinery.BuiltinImporter))
+_HIDING = (importlib.machinery.ExtensionFileLoader, importlib.machinery.BuiltinImporter)
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class made at run time
 CLASS_NOISE = frozenset("__dict__ __weakref__ _abc_impl __module__ __qualname__ __doc__".split())
 
 (SKIP, SEQUENCE, MAPPING, FROZEN, FUNCTION, CLASS, ARRAY, CELL, BUILTIN, GENERATOR, PANDAS, TENSOR, WEAK, VIEW,
- STAND_IN, MODULE, STAYS, MEMBER, OBJECT) = range(19)
+ STAND_IN, MODULE, STAYS, MEMBER, DTYPE, OBJECT) = range(20)
 
 KINDS: dict[type, int] = dict.fromkeys(ATOMS, SKIP) | {
     list: SEQUENCE, set: SEQUENCE, collections.deque: SEQUENCE, dict: MAPPING, collections.OrderedDict: MAPPING,
@@ -69,7 +69,9 @@ def kind_of(cls: type) -> int:
         return ARRAY
     if "numpy.generic" in names:
         return OBJECT if is_notebook_class(cls) else SKIP
-    if "numpy.dtype" in names or "IPython.core.interactiveshell.InteractiveShell" in names:
+    if "numpy.dtype" in names:
+        return DTYPE
+    if "IPython.core.interactiveshell.InteractiveShell" in names:
         return SKIP
     if any(n.startswith("pandas.") and n.endswith(".Index") for n in names):
         # Only its names can change. Before copy-on-write every frame made from another one has the same.
@@ -106,7 +108,8 @@ def is_notebook_class(cls: type) -> bool:
         return False
     if cls.__module__ == "torch.nn.utils.parametrize":
         return False  # made for one module each; the module is made again with it
-    if cls.__module__ != "__main__" and isinstance(getattr(getattr(home, "__spec__", None), "loader", None), _COMPILED):
+    loader = getattr(getattr(home, "__spec__", None), "loader", None)
+    if cls.__module__ != "__main__" and (isinstance(loader, _HIDING) or loader in _HIDING):
         return False  # made by C code, under a name its module does not show
     try:
         if cloudpickle._should_pickle_by_reference(cls):

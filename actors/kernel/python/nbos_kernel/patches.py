@@ -313,6 +313,8 @@ class Patches(Place):
     def _put(self, owner: Any, name: str, value: Any) -> None:
         if owner is sys and name in _STREAMS:
             self._late.append((owner, name, value))
+            if name in ORIGINALS.muted:
+                ORIGINALS.muted[name] = value  # for one that goes and comes again in this frame
         else:
             _set(owner, name, value)
             self._note(owner)

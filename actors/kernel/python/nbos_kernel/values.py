@@ -7,6 +7,7 @@ import datetime
 import random
 import re
 import struct
+import sys
 import types
 import typing
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from cloudpickle import cloudpickle
 
 from nbos_kernel import modules
-from nbos_kernel.registry import reduces, reduces_all, stays_all, walks
+from nbos_kernel.kinds import SHARED_BYTES
+from nbos_kernel.registry import reduces, reduces_all, walks
 
 if TYPE_CHECKING:
     from nbos_kernel.pickler import StatePickler
@@ -70,16 +72,6 @@ def reduce_scanner(_pickler: StatePickler, scanner: Any) -> Any:
     return scanner_of, (scanner.lexicon, scanner.scanner.flags)
 
 
-@stays_all("_sre.SRE_Scanner")
-def stays_search(_search: Any) -> bool:
-    return True
-
-
-@reduces("_sre.SRE_Scanner")
-def reduce_search(pickler: StatePickler, search: Any) -> Any:
-    return pickler.pin(search, "it does not tell where in its text it is")
-
-
 @reduces(array.array)
 def reduce_array(_pickler: StatePickler, items: Any) -> Any:
     return array.array, (items.typecode, items.tobytes())
@@ -130,7 +122,13 @@ def scanner_of(lexicon: Any, flags: int) -> Any:
     return re.Scanner(lexicon, flags)  # type: ignore[attr-defined]
 
 
+def short_text(text: Any) -> Any:
+    """The one object that a variable with this text is, too (`apply`)."""
+    return sys.intern(text) if type(text) is str and len(text) < SHARED_BYTES else text
+
+
 def match_again(pattern: Any, how: str, text: Any, start: int, end: int, regs: Any) -> Any:
+    text = short_text(text)
     found = getattr(pattern, how)(text, start, end)
     for match in found if how == "finditer" else (found,):
         if match is not None and match.regs == regs:

@@ -26,6 +26,7 @@ from nbos_kernel.kinds import (
     CELL,
     CLASS,
     CLASS_NOISE,
+    DTYPE,
     FROZEN,
     FUNCTION,
     GENERATOR,
@@ -202,6 +203,9 @@ class Walker:
             if kind == MEMBER:  # a slot, which its class makes again
                 self._class(obj.__objclass__, facts)
                 continue
+            if kind == DTYPE:  # immutable, and shared by all arrays of numpy; not so what is noted on it
+                stack.extend((obj.metadata or {}).values())
+                continue
             if kind == FUNCTION and obj.__globals__ is not self.namespace and cloudpickle._should_pickle_by_reference(obj):
                 continue
             if kind == OBJECT and not self._is_notebook_class(cls) and self._singletons.find(obj) is not None:
@@ -268,7 +272,7 @@ class Walker:
             except ValueError:
                 pass  # an empty cell
         elif kind == BUILTIN:
-            if not isinstance(obj.__self__, (type, types.ModuleType)):
+            if not isinstance(obj.__self__, types.ModuleType):
                 stack.append(obj.__self__)
         elif kind == GENERATOR:
             # Running it on changes what its frame holds; nothing of the frame is pickled.
@@ -304,6 +308,8 @@ class Walker:
             stack.append(base)
         if root.dtype.hasobject:
             self._elements(root, member, facts, stack)
+        if array.dtype.metadata:
+            stack.append(array.dtype)
         extra = getattr(array, "__dict__", None)
         if extra:
             stack.extend(value for name, value in extra.items() if name != "_mmap")

@@ -159,18 +159,25 @@ def _cell(child: Child | StockKernel, case: Case, cell: Cell) -> Result:
         assert result.status == "ok", f"the cell failed: {text}"
     else:
         assert result.ename == cell.raises, f"the cell should raise {cell.raises}: {text}"
-    assert "NB0904" not in result.stderr and "NB0905" not in result.stderr, f"not replicated: {text}"
+    _replicated(result, text)
     return result
 
 
-def _check(child: Child | StockKernel, case: Case) -> None:
+def _replicated(result: Result, text: str) -> None:
+    told = "\n".join(line for line in result.stderr.splitlines() if "NB0904" in line or "NB0905" in line)
+    assert not told, f"not replicated: {text}\n{told}"
+
+
+def _check(child: Child | StockKernel, case: Case) -> Result:
     """An ordinary cell, as a user's next one."""
     result = child.execute(case.check)
     if result.ename == "PinnedError" and "pinned" in case.marks:
         assert "'" in result.evalue, f"the refusal names no variable: {result.evalue}"
-        return
+        return result
     assert result.status == "ok", "\n".join(
         ["the check failed: " + case.check, f"{result.ename}: {result.evalue}", *_traceback(result)])
+    _replicated(result, case.check)
+    return result
 
 
 def _traceback(result: Result) -> list[str]:
@@ -255,21 +262,19 @@ def _ping_pong(cases: list[Case]) -> dict[str, str | None]:
     problems, manifest, turn = _Problems(cases), Manifest(), 0
     with _hosts(2, audited=2) as pair:
         for case in cases:
-            for number, cell in enumerate(case.cells, 1):
+            for number, cell in enumerate([*case.cells, None], 1):
                 if problems.over(case):
                     break
                 runner, other = pair[turn % 2], pair[(turn + 1) % 2]
                 turn += 1
-                with problems.of(case, number):
-                    result = _cell(runner, case, cell)
+                with problems.of(case, number if cell else None):
+                    # What the check changes is followed like everything else.
+                    result = _cell(runner, case, cell) if cell else _check(runner, case)
                     manifest.take(result, runner.host)
                     manifest.barrier(runner)
                     _applied(manifest.follow(other))
-                    if result.ename == "PinnedError" and cell.raises != "PinnedError":
+                    if cell and result.ename == "PinnedError" and cell.raises != "PinnedError":
                         raise _Pinned
-            if not problems.over(case):
-                with problems.of(case):
-                    _check(pair[turn % 2], case)
     return problems.by_case
 
 
