@@ -12,9 +12,10 @@ use serde_json::json;
 
 use hosts::{Call, Errand, What};
 
+use super::gpus::Gpus;
 use super::python::{Python, WORDS};
 use super::view::View;
-use crate::core::{Action, ChildEvent, Core, Event, Liveness, Member, ProposalId, Settings, Ticket};
+use crate::core::{Action, ChildEvent, Core, Event, Failure, Liveness, Member, ProposalId, Settings, Ticket};
 use crate::id::KernelId;
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, EventBody, KernelSpec, Origin, ReplicaReply, ReplicaRequest};
@@ -63,6 +64,7 @@ pub(super) struct Counts {
     pub(super) needs: u64,
     pub(super) moved: u64,
     pub(super) touched: u64,
+    pub(super) elected: u64,
 }
 
 impl std::ops::AddAssign for Counts {
@@ -74,6 +76,7 @@ impl std::ops::AddAssign for Counts {
         self.needs += other.needs;
         self.moved += other.moved;
         self.touched += other.touched;
+        self.elected += other.elected;
     }
 }
 
@@ -85,6 +88,7 @@ struct Node {
     child: Option<Python>,
     /// Chunks on its disk.
     chunks: BTreeSet<BlobId>,
+    gpus: Gpus,
 }
 
 struct Chance(u64);
@@ -112,6 +116,8 @@ impl World {
         let kernel = KernelId::random();
         let settings = Settings {
             defer_above: if seed.is_multiple_of(2) { 0 } else { 1_000 },
+            // Longer than any schedule: nobody starves.
+            gpu_wait: 1_000_000_000,
         };
         let nodes = (0..3).map(|index| Node::new(kernel, index, 0, settings)).collect();
         let mut world = Self {
@@ -202,7 +208,7 @@ impl World {
             5_000 + self.chance.next() % 20_000
         };
         let node = self.chance.below(3);
-        match self.chance.below(if self.calm { 12 } else { 17 }) {
+        match self.chance.below(if self.calm { 14 } else { 19 }) {
             0 => self.submit_something(),
             1 | 2 => self.commit_one(),
             3 | 4 => self.apply_one(node),
@@ -211,11 +217,13 @@ impl World {
             8 | 9 => self.run_errand(),
             10 => self.child_step(node),
             11 => self.scrub(node),
-            12 => self.lose_one(),
-            13 if self.chance.one_in(6) => self.crash(node),
-            14 => self.restart(node),
-            15 if self.chance.one_in(4) => self.suspect(node),
-            16 if self.chance.one_in(4) => self.ask_handover(node),
+            12 => self.serve_gpus(node),
+            13 => self.others_come_and_go(node),
+            14 => self.lose_one(),
+            15 if self.chance.one_in(6) => self.crash(node),
+            16 => self.restart(node),
+            17 if self.chance.one_in(4) => self.suspect(node),
+            18 if self.chance.one_in(4) => self.ask_handover(node),
             _ => self.tell_liveness(),
         }
     }
@@ -224,7 +232,8 @@ impl World {
         let submitted = self.replies.len() + self.pending.len();
         if submitted < CELLS && (self.pending.len() < 2 || self.chance.one_in(3)) {
             let id = format!("cell-{submitted}");
-            let words: Vec<&str> = WORDS.into_iter().filter(|_| self.chance.one_in(4)).collect();
+            let mut words: Vec<&str> = WORDS.into_iter().filter(|_| self.chance.one_in(4)).collect();
+            words.extend([None, Some("gpus=1"), Some("gpus=2")][self.chance.below(3)]);
             self.codes.insert(id.clone(), words.join(" "));
             self.pending.push_back(id.clone());
             self.order.push(id);
@@ -359,6 +368,23 @@ impl World {
         }
     }
 
+    /// The ledger looks at its line.
+    fn serve_gpus(&mut self, node: usize) {
+        self.nodes[node].gpus.expire(self.now);
+        if let Some((msg_id, result)) = self.nodes[node].gpus.serve(self.now) {
+            let result = result.map_err(|code| Failure {
+                code: code.to_owned(),
+                message: "no room".to_owned(),
+            });
+            self.step(node, Event::Leased { msg_id, result });
+        }
+    }
+
+    fn others_come_and_go(&mut self, node: usize) {
+        let most = self.nodes[node].gpus.others + self.nodes[node].gpus.free();
+        self.nodes[node].gpus.others = self.chance.below(most as usize + 1) as u32;
+    }
+
     fn tick(&mut self, node: usize) {
         let silent = self.nodes.iter().filter(|node| node.up).count() < 2;
         if self.nodes[node].up {
@@ -374,6 +400,7 @@ impl World {
     fn crash(&mut self, node: usize) {
         self.nodes[node].up = false;
         self.nodes[node].child = None;
+        self.nodes[node].gpus = Gpus::default();
         let lost: Vec<Ticket> = self
             .calls
             .iter()
@@ -450,12 +477,21 @@ impl World {
                 self.child_step(node);
                 self.scrub(node);
                 self.tick(node);
+                self.serve_gpus(node);
             }
         }
     }
 
     fn step(&mut self, node: usize, event: Event) -> Vec<(Ticket, ReplicaReply)> {
+        if std::env::var("NBOS_TRACE").is_ok() && !matches!(event, Event::Tick { .. } | Event::Applied(_) | Event::Child(_)) {
+            println!("{} {} hears {event:?}", self.now, HOSTS[node]);
+        }
         let actions = self.nodes[node].core.step(self.now, event);
+        if std::env::var("NBOS_TRACE").is_ok() {
+            for action in actions.iter().filter(|a| !matches!(a, Action::Propose{..} | Action::Publish{..} | Action::Child(_))) {
+                println!("{} {} does {action:?}", self.now, HOSTS[node]);
+            }
+        }
         let mut answers = Vec::new();
         for action in actions {
             match action {
@@ -474,15 +510,38 @@ impl World {
                 Action::Fetch { key, chunks } => self.begin(node, What::Fetch { key, chunks }),
                 Action::Pull(chunks) => self.begin(node, What::Pull(chunks)),
                 Action::AskScrub { asked, host, .. } => self.ask_other(node, &host, ReplicaRequest::Scrub, asked),
-                Action::AskMove { host, msg_id } => self.ask_other(node, &host, ReplicaRequest::Take { msg_id }, 0),
+                Action::AskMove { host, msg_id, lent } => {
+                    self.ask_other(node, &host, ReplicaRequest::Take { msg_id, lent }, 0);
+                }
+                Action::AskRoom { host, room } => {
+                    self.ask_other(node, &host, ReplicaRequest::Room(room), 0);
+                }
+                Action::LeaveRoom { host, election } => {
+                    self.ask_other(node, &host, ReplicaRequest::LeaveRoom { election }, 0);
+                }
+                Action::Lease {
+                    msg_id,
+                    gpus,
+                    within,
+                    on_condition,
+                } => {
+                    let now = self.now;
+                    self.nodes[node].gpus.ask(now, msg_id, gpus, within, on_condition);
+                }
+                Action::LeaveLine => self.nodes[node].gpus.leave_line(),
+                Action::ReleaseLease => self.nodes[node].gpus.release(),
+                Action::ConfirmLease => {
+                    if !self.nodes[node].gpus.confirm() {
+                        self.begin(node, What::Answer { event: Event::LeaseLost });
+                    }
+                }
                 Action::Publish { .. }
                 | Action::Forward { .. }
                 | Action::StopStoring
                 | Action::Subscribe { .. }
                 | Action::Unsubscribe { .. }
                 | Action::NewEpoch(_)
-                | Action::Lease { .. }
-                | Action::ReleaseLease => {}
+                | Action::ForwardInterrupt { .. } => {}
             }
         }
         for (ticket, reply) in &answers {
@@ -508,6 +567,11 @@ impl World {
             .filter(|id| self.replies.get(*id).is_some_and(|status| status == "ok"))
             .collect();
         for (host, node) in HOSTS.iter().zip(&self.nodes) {
+            assert!(
+                node.gpus.is_idle(),
+                "seed {}: GPUs stay lent or asked for on {host}",
+                self.seed
+            );
             let view = View::of(node.core.state(), &self.contents);
             let list = view.list.clone();
             let kept: Vec<&String> = list
@@ -571,6 +635,7 @@ impl Node {
             up: true,
             child: None,
             chunks: BTreeSet::new(),
+            gpus: Gpus::default(),
         }
     }
 }
@@ -584,9 +649,18 @@ fn position(host: &NodeName) -> usize {
 
 fn request_message(id: &str, code: &str) -> JupyterMessage {
     let header = json!({"msg_id": id, "msg_type": "execute_request", "session": "s"});
-    JupyterMessage::build(
+    let mut message = JupyterMessage::build(
         &header,
         Bytes::from_static(b"{}"),
         &json!({"code": code, "stop_on_error": false}),
-    )
+    );
+    message.metadata = json!({"nbos": {"gpus": gpus_in(code)}}).to_string().into();
+    message
+}
+
+/// GPUs that a cell's code says it needs.
+pub(super) fn gpus_in(code: &str) -> u32 {
+    code.split(' ')
+        .find_map(|word| word.strip_prefix("gpus=")?.parse().ok())
+        .unwrap_or(0)
 }
