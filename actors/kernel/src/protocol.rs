@@ -281,6 +281,8 @@ pub struct ReplicaInfo {
     pub pinned: Vec<Pinned>,
     /// GPUs of the cell that runs now.
     pub gpus: u32,
+    /// GPUs that the next cell waits for.
+    pub gpus_awaited: u32,
     /// A change on its way to a majority of the hosts.
     pub replicating: Option<Replicating>,
 }

@@ -1,8 +1,7 @@
 //! The life of a cell on its executor: queue, lease, start (one commit), run, store, finish (one commit), reply.
 
-use serde_json::Value;
-
 use super::event::{Arrival, Captured, Failure};
+use super::needs;
 use super::{Action, ChildCommand, Core, Micros, RawDelta};
 use crate::id::CellSeq;
 use crate::message::JupyterMessage;
@@ -209,12 +208,19 @@ impl Core {
             return;
         };
         cell.told_waiting = true;
-        let header = cell.message.header.clone();
-        let text = format!(
+        self.tell(&format!(
             "[{}] the cell has run; what it changed cannot be stored yet, trying again: {}\n",
             failure.code, failure.message
-        );
-        let message = self.stderr(Some(header), &text);
+        ));
+    }
+
+    /// Says something on the cell's stderr.
+    pub(super) fn tell(&mut self, text: &str) {
+        let Some(cell) = &self.cell else {
+            return;
+        };
+        let header = cell.message.header.clone();
+        let message = self.stderr(Some(header), text);
         let Some(cell) = self.cell.as_mut() else {
             return;
         };
@@ -351,9 +357,17 @@ impl Core {
             }
             return self.start_next_cell();
         }
-        let gpus = gpus_of(&queued.message).unwrap_or(self.spec.gpus);
-        let cell = Cell::new(queued, gpus, self.now);
-        self.place_cell(cell);
+        match needs::gpus_of(&queued.message) {
+            Ok(gpus) => {
+                let gpus = gpus.unwrap_or(self.spec.gpus);
+                self.place_cell(Cell::new(queued, gpus, self.now));
+            }
+            Err(why) => {
+                self.cell = Some(Cell::new(queued, 0, self.now));
+                self.refuse_cell("ValueError", &format!("NB0414: {why}"));
+                self.start_next_cell();
+            }
+        }
     }
 
     /// The cell is this replica's to run: GPUs first, if it needs any.
@@ -405,7 +419,7 @@ impl Core {
         cell.phase_since = self.now;
         cell.ran_in = self.children;
         self.last_activity = self.now;
-        let message = cell.message.clone();
+        let message = needs::for_python(&cell.message);
         self.actions.push(Action::Child(ChildCommand::Send {
             channel: Channel::Shell,
             message,
@@ -465,14 +479,4 @@ impl Core {
             }
         }
     }
-}
-
-/// GPUs a request asks for itself: `{"nbos": {"gpus": n}}` in its metadata.
-fn gpus_of(message: &JupyterMessage) -> Option<u32> {
-    let metadata: Value = serde_json::from_slice(&message.metadata).ok()?;
-    metadata
-        .get("nbos")?
-        .get("gpus")?
-        .as_u64()
-        .and_then(|gpus| u32::try_from(gpus).ok())
 }

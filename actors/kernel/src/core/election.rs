@@ -20,6 +20,9 @@ const ASK_AGAIN_US: Micros = 1_000_000;
 /// Less than a conditional lease lives at the ledger: what is held here can still be confirmed.
 const OFFER_US: Micros = 1_500_000;
 
+/// Shorter waits are not worth a word.
+const TELL_AFTER_US: Micros = 2_000_000;
+
 /// The ledger's word for: that many devices are not there at all.
 const IMPOSSIBLE: &str = "NB0701";
 
@@ -29,6 +32,8 @@ pub(super) struct Election {
     until: Micros,
     here: Line,
     there: BTreeMap<NodeName, Line>,
+    /// Its client was told that it waits.
+    told: bool,
 }
 
 enum Line {
@@ -106,6 +111,7 @@ impl Core {
             until: now + self.settings.gpu_wait,
             here: Line::out(why, now),
             there: BTreeMap::new(),
+            told: false,
         });
         self.advance_election();
     }
@@ -154,6 +160,9 @@ impl Core {
                 on_condition: false,
             });
         }
+        let tell = !election.told && now >= cell.phase_since + TELL_AFTER_US;
+        election.told |= tell;
+        let gpus = cell.gpus;
         for host in others {
             if election.there.get(&host).is_none_or(due) {
                 election.there.insert(host.clone(), Line::Waiting);
@@ -167,6 +176,12 @@ impl Core {
                     },
                 });
             }
+        }
+        if tell {
+            let noun = if gpus == 1 { "GPU" } else { "GPUs" };
+            self.tell(&format!(
+                "[nbos] waiting for {gpus} {noun}: others use those of this notebook's hosts\n"
+            ));
         }
     }
 

@@ -14,6 +14,7 @@ mod deferred;
 mod election;
 mod ending;
 mod event;
+mod needs;
 mod requests;
 mod routing;
 mod scrub;

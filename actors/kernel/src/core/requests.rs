@@ -231,6 +231,10 @@ impl Core {
             execution_count: self.state.execution_count(),
             pinned: self.state.pinned().to_vec(),
             gpus: self.state.running().map_or(0, |running| running.gpus),
+            gpus_awaited: match &self.cell {
+                Some(cell) if matches!(cell.phase, Phase::Leasing | Phase::Electing) => cell.gpus,
+                _ => 0,
+            },
             // The shell counts bytes.
             replicating: None,
         }

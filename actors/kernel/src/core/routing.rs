@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use nbos_mesh::NodeName;
-use serde_json::Value;
 
 use super::cell::{Cell, Phase};
+use super::needs::{code_of, for_python};
 use super::{Action, ChildCommand, Core, Micros};
 
 /// A child answers at any time, even while it runs a cell; one that does not is not waited for.
@@ -34,7 +34,7 @@ impl Core {
             Phase::Asking { asked: None } if self.child_is_current() => {
                 self.next_order += 1;
                 let id = self.next_order;
-                let code = code_of(&cell.message).unwrap_or_default();
+                let code = code_of(&for_python(&cell.message)).unwrap_or_default();
                 let of = self.state.pinned().iter().map(|pinned| pinned.name.clone()).collect();
                 self.set_phase(Phase::Asking { asked: Some(id) });
                 self.actions.push(Action::Child(ChildCommand::Touches { id, code, of }));
@@ -171,9 +171,4 @@ impl Core {
             .map(|member| &member.host)
             .find(|host| host.as_str() == home)
     }
-}
-
-fn code_of(message: &crate::message::JupyterMessage) -> Option<String> {
-    let content: Value = serde_json::from_slice(&message.content).ok()?;
-    content.get("code")?.as_str().map(str::to_owned)
 }

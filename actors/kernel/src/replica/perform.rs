@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use nbos_gpu::{LeaseRequest, Terms};
 use nbos_mesh::{NodeName, codec};
+use serde_json::{Value, json};
 
 use nbos_supervision::Status;
 
@@ -293,7 +294,12 @@ impl State {
                     child.interrupt();
                 }
             }
-            ChildCommand::Send { channel, message } => self.send_to_child(channel, message),
+            ChildCommand::Send { channel, mut message } => {
+                if channel == Channel::Shell && is_cell(&message) {
+                    self.name_devices(&mut message);
+                }
+                self.send_to_child(channel, message);
+            }
             ChildCommand::Apply(apply) => self.apply(*apply),
             ChildCommand::Scrub { id } => self.order(Order::Scrub { id }),
             ChildCommand::Touches { id, code, of } => self.order(Order::Touches { id, code, of }),
@@ -342,6 +348,26 @@ impl State {
             tracing::warn!(kernel = %self.identity.kernel, channel = channel.name(), "python process does not take messages, ending it");
             child.kill();
         }
+    }
+
+    /// Tells the cell which GPUs are lent to it, in its request's metadata.
+    fn name_devices(&self, message: &mut crate::message::JupyterMessage) {
+        let Some(lease) = &self.lease else {
+            return;
+        };
+        let mut metadata = serde_json::from_slice::<Value>(&message.metadata).unwrap_or_default();
+        if !metadata.is_object() {
+            metadata = json!({});
+        }
+        if !metadata["nbos"].is_object() {
+            metadata["nbos"] = json!({});
+        }
+        metadata["nbos"]["devices"] = lease
+            .devices
+            .iter()
+            .map(|device| json!({"index": device.index, "uuid": device.uuid}))
+            .collect();
+        message.metadata = metadata.to_string().into();
     }
 
     fn start_child(&mut self) {
@@ -476,6 +502,13 @@ impl State {
         };
         self.step(Event::Leased { msg_id, result });
     }
+}
+
+/// Cells run one at a time, and what the lease holds is the running one's.
+fn is_cell(message: &crate::message::JupyterMessage) -> bool {
+    message
+        .header_fields()
+        .is_some_and(|fields| fields.msg_type == "execute_request")
 }
 
 /// A number from a name, the same on every host (FNV-1a).
