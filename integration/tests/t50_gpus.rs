@@ -50,7 +50,9 @@ async fn lent(cluster: &Cluster) -> Vec<(String, String)> {
 async fn runs(cluster: &Cluster, kernel: &Kernel) -> String {
     eventually("the cell holds its GPU", LONG, async || {
         let held = lent(cluster).await;
-        held.into_iter().find(|(_, holder)| *holder == kernel.id).map(|(host, _)| host)
+        held.into_iter()
+            .find(|(_, holder)| *holder == kernel.id)
+            .map(|(host, _)| host)
     })
     .await
 }
@@ -113,7 +115,9 @@ async fn a_cell_waits_for_its_turn_and_can_be_interrupted() {
     let waiting = spawn(cells, on_gpus(1, "print('ran')"));
     holds("it waits", SHORT, async || kernel.record().await.state == "busy").await;
     kernel.interrupt().await;
-    let (outcome, cells) = within("the interrupted cell ends", SHORT, waiting).await.expect("it ends");
+    let (outcome, cells) = within("the interrupted cell ends", SHORT, waiting)
+        .await
+        .expect("it ends");
     assert_eq!(outcome.error().expect("interrupted").ename, "KeyboardInterrupt");
 
     let waiting = spawn(cells, on_gpus(1, "kept.append(2); print(alias)"));
@@ -177,7 +181,11 @@ async fn a_cell_says_what_it_needs_and_learns_what_it_got() {
 async fn more_gpus_than_any_host_has_are_refused_at_once() {
     let cluster = three_gpus().await;
     let mut cells = cluster.kernel().await.open(Framing::V1).await;
-    let error = cells.run(&on_gpus(2, "print('ran')")).await.error().expect("no host has two");
+    let error = cells
+        .run(&on_gpus(2, "print('ran')"))
+        .await
+        .error()
+        .expect("no host has two");
     assert_eq!(error.ename, "NoGpus");
     assert!(error.evalue.contains("NB0701"), "{error:?}");
     assert_eq!(cells.ok("print('still here')").await, "still here\n");

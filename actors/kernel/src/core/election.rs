@@ -326,7 +326,10 @@ impl Core {
 
     /// Whoever asked for it is gone.
     pub(super) fn drop_orphaned_offer(&mut self) {
-        let executor = self.state.executor().and_then(|executor| self.host_of(executor.replica));
+        let executor = self
+            .state
+            .executor()
+            .and_then(|executor| self.host_of(executor.replica));
         if self.offer.is_some() && !executor.is_some_and(|host| self.is_up(host)) {
             self.withdraw_offer();
         }

@@ -13,7 +13,9 @@ pub(super) fn gpus_of(message: &JupyterMessage) -> Result<Option<u32>, String> {
         let count = gpus.as_u64().and_then(|gpus| u32::try_from(gpus).ok());
         return match count {
             Some(count) => Ok(Some(count)),
-            None => Err(format!("the cell's metadata asks for {gpus} GPUs, which is not a number of GPUs")),
+            None => Err(format!(
+                "the cell's metadata asks for {gpus} GPUs, which is not a number of GPUs"
+            )),
         };
     }
     let code = code_of(message).unwrap_or_default();
@@ -22,7 +24,10 @@ pub(super) fn gpus_of(message: &JupyterMessage) -> Result<Option<u32>, String> {
         Some((_, "")) => Ok(Some(1)),
         Some((line, count)) => match count.parse() {
             Ok(count) => Ok(Some(count)),
-            Err(_) => Err(format!("`{}` does not say how many GPUs: write `%%gpu 1`", line.trim_end())),
+            Err(_) => Err(format!(
+                "`{}` does not say how many GPUs: write `%%gpu 1`",
+                line.trim_end()
+            )),
         },
     }
 }

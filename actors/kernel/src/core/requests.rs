@@ -185,7 +185,13 @@ impl Core {
     fn take(&mut self, ticket: Ticket, msg_id: String, lent: Option<Box<LentCell>>) {
         if let Some(lent) = lent {
             if self.accept_lent(&msg_id) {
-                return self.handover(ticket, Wanted::LentCell { msg_id, lent: Some(lent) });
+                return self.handover(
+                    ticket,
+                    Wanted::LentCell {
+                        msg_id,
+                        lent: Some(lent),
+                    },
+                );
             }
             let reply = ReplicaReply::Refused {
                 code: "NB0413".to_owned(),

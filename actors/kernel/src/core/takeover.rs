@@ -135,12 +135,10 @@ impl Core {
         // Its start was proposed, and did not come to pass.
         let overtaken = self.cell.is_none() && self.proposal.is_none();
         let (settled, waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.handovers)
-                .into_iter()
-                .partition(|handover| {
-                    let lost = overtaken && matches!(handover.wanted, Wanted::LentCell { lent: None, .. });
-                    done || failure.is_some() || lost || handover.deadline <= self.now
-                });
+            std::mem::take(&mut self.handovers).into_iter().partition(|handover| {
+                let lost = overtaken && matches!(handover.wanted, Wanted::LentCell { lent: None, .. });
+                done || failure.is_some() || lost || handover.deadline <= self.now
+            });
         for Handover { ticket, wanted, .. } in settled {
             if matches!(wanted, Wanted::LentCell { lent: Some(_), .. }) {
                 self.actions.push(Action::ReleaseLease);

@@ -61,8 +61,7 @@ impl Gpus {
     }
 
     pub(super) fn expire(&mut self, now: u64) {
-        self.held
-            .take_if(|held| held.until.is_some_and(|until| until <= now));
+        self.held.take_if(|held| held.until.is_some_and(|until| until <= now));
     }
 
     /// False when the lease has ended.

@@ -483,12 +483,17 @@ impl World {
     }
 
     fn step(&mut self, node: usize, event: Event) -> Vec<(Ticket, ReplicaReply)> {
-        if std::env::var("NBOS_TRACE").is_ok() && !matches!(event, Event::Tick { .. } | Event::Applied(_) | Event::Child(_)) {
+        if std::env::var("NBOS_TRACE").is_ok()
+            && !matches!(event, Event::Tick { .. } | Event::Applied(_) | Event::Child(_))
+        {
             println!("{} {} hears {event:?}", self.now, HOSTS[node]);
         }
         let actions = self.nodes[node].core.step(self.now, event);
         if std::env::var("NBOS_TRACE").is_ok() {
-            for action in actions.iter().filter(|a| !matches!(a, Action::Propose{..} | Action::Publish{..} | Action::Child(_))) {
+            for action in actions
+                .iter()
+                .filter(|a| !matches!(a, Action::Propose { .. } | Action::Publish { .. } | Action::Child(_)))
+            {
                 println!("{} {} does {action:?}", self.now, HOSTS[node]);
             }
         }
@@ -532,7 +537,12 @@ impl World {
                 Action::ReleaseLease => self.nodes[node].gpus.release(),
                 Action::ConfirmLease => {
                     if !self.nodes[node].gpus.confirm() {
-                        self.begin(node, What::Answer { event: Event::LeaseLost });
+                        self.begin(
+                            node,
+                            What::Answer {
+                                event: Event::LeaseLost,
+                            },
+                        );
                     }
                 }
                 Action::Publish { .. }
