@@ -1,25 +1,31 @@
 //! The world around three cores: a log, Python children, one gateway, and chance.
 
+mod chance;
+mod counts;
 mod hosts;
+mod node;
+mod requests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use nbos_mesh::NodeName;
 use nbos_objects::BlobId;
-use serde_json::json;
 
+use chance::Chance;
+pub(in crate::core::tests) use counts::Counts;
 use hosts::{Call, Errand, What};
+use node::Node;
+use requests::{gpus_in, request_message};
 
 use super::gpus::Gpus;
-use super::python::{Python, WORDS};
+use super::python::WORDS;
 use super::view::View;
-use crate::core::{Action, ChildEvent, Core, Event, Failure, Liveness, Member, ProposalId, Settings, Ticket};
+use crate::core::{Action, ChildEvent, Event, Failure, Liveness, ProposalId, Settings, Ticket};
 use crate::id::KernelId;
 use crate::message::JupyterMessage;
-use crate::protocol::{Channel, EventBody, KernelSpec, Origin, ReplicaReply, ReplicaRequest};
-use crate::state::{Command, Executor};
+use crate::protocol::{Channel, EventBody, Origin, ReplicaReply, ReplicaRequest};
+use crate::state::Command;
 
 const HOSTS: [&str; 3] = ["h1", "h2", "h3"];
 const CELLS: usize = 8;
@@ -54,63 +60,6 @@ pub(super) struct World {
     pub(super) counts: Counts,
 }
 
-/// What schedules have met, so that nobody believes in tests that test nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) acknowledged: u64,
-    pub(super) scrubs: u64,
-    pub(super) large: u64,
-    pub(super) not_stored: u64,
-    pub(super) needs: u64,
-    pub(super) moved: u64,
-    pub(super) touched: u64,
-    pub(super) elected: u64,
-}
-
-impl std::ops::AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.acknowledged += other.acknowledged;
-        self.scrubs += other.scrubs;
-        self.large += other.large;
-        self.not_stored += other.not_stored;
-        self.needs += other.needs;
-        self.moved += other.moved;
-        self.touched += other.touched;
-        self.elected += other.elected;
-    }
-}
-
-struct Node {
-    core: Core,
-    life: u64,
-    applied: usize,
-    up: bool,
-    child: Option<Python>,
-    /// Chunks on its disk.
-    chunks: BTreeSet<BlobId>,
-    gpus: Gpus,
-}
-
-struct Chance(u64);
-
-impl Chance {
-    /// xorshift64*: enough for schedules, and the same everywhere.
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    fn one_in(&mut self, bound: usize) -> bool {
-        self.below(bound) == 0
-    }
-}
-
 impl World {
     pub(super) fn new(seed: u64) -> Self {
         let kernel = KernelId::random();
@@ -122,7 +71,7 @@ impl World {
         let nodes = (0..3).map(|index| Node::new(kernel, index, 0, settings)).collect();
         let mut world = Self {
             seed,
-            chance: Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
+            chance: Chance::new(seed),
             now: 1_000_000,
             kernel,
             log: Vec::new(),
@@ -318,9 +267,6 @@ impl World {
         if self.nodes[node].up && applied < self.log.len() {
             self.nodes[node].applied += 1;
             let command = Arc::clone(&self.log[applied]);
-            if std::env::var("NBOS_TRACE").is_ok() {
-                println!("{} applies {applied} {command:?}", HOSTS[node]);
-            }
             let before = View::of(self.nodes[node].core.state(), &self.contents);
             self.step(node, Event::Applied(command));
             let after = View::of(self.nodes[node].core.state(), &self.contents);
@@ -483,27 +429,14 @@ impl World {
     }
 
     fn step(&mut self, node: usize, event: Event) -> Vec<(Ticket, ReplicaReply)> {
-        if std::env::var("NBOS_TRACE").is_ok()
-            && !matches!(event, Event::Tick { .. } | Event::Applied(_) | Event::Child(_))
-        {
-            println!("{} {} hears {event:?}", self.now, HOSTS[node]);
-        }
+        let heard = traced().then(|| format!("{event:?}"));
         let actions = self.nodes[node].core.step(self.now, event);
-        if std::env::var("NBOS_TRACE").is_ok() {
-            for action in actions
-                .iter()
-                .filter(|a| !matches!(a, Action::Propose { .. } | Action::Publish { .. } | Action::Child(_)))
-            {
-                println!("{} {} does {action:?}", self.now, HOSTS[node]);
-            }
+        if let Some(heard) = heard {
+            println!("{} {}: {heard}\n    {actions:?}", self.now, HOSTS[node]);
         }
         let mut answers = Vec::new();
         for action in actions {
             match action {
-                Action::Propose { id, command } if std::env::var("NBOS_TRACE").is_ok() => {
-                    println!("{} proposes {command:?}", HOSTS[node]);
-                    self.proposals.push_back((node, id, command));
-                }
                 Action::Propose { id, command } => self.proposals.push_back((node, id, command)),
                 Action::Answer { ticket, reply } => answers.push((ticket, reply)),
                 Action::Publish {
@@ -615,39 +548,9 @@ impl World {
     }
 }
 
-impl Node {
-    fn new(kernel: KernelId, index: usize, life: u64, settings: Settings) -> Self {
-        let members = HOSTS
-            .iter()
-            .zip(1..)
-            .map(|(host, replica)| Member {
-                replica,
-                host: NodeName::from(*host),
-            })
-            .collect();
-        let me = Executor {
-            replica: index as u64 + 1,
-            incarnation: life,
-            life,
-        };
-        let core = Core::new(
-            kernel,
-            me,
-            NodeName::from(HOSTS[index]),
-            KernelSpec::default(),
-            members,
-            settings,
-        );
-        Self {
-            core,
-            life,
-            applied: 0,
-            up: true,
-            child: None,
-            chunks: BTreeSet::new(),
-            gpus: Gpus::default(),
-        }
-    }
+/// `NBOS_TRACE=1` shows all that happens.
+fn traced() -> bool {
+    std::env::var("NBOS_TRACE").is_ok()
 }
 
 fn position(host: &NodeName) -> usize {
@@ -655,22 +558,4 @@ fn position(host: &NodeName) -> usize {
         .iter()
         .position(|known| *known == host.as_str())
         .expect("a known host")
-}
-
-fn request_message(id: &str, code: &str) -> JupyterMessage {
-    let header = json!({"msg_id": id, "msg_type": "execute_request", "session": "s"});
-    let mut message = JupyterMessage::build(
-        &header,
-        Bytes::from_static(b"{}"),
-        &json!({"code": code, "stop_on_error": false}),
-    );
-    message.metadata = json!({"nbos": {"gpus": gpus_in(code)}}).to_string().into();
-    message
-}
-
-/// GPUs that a cell's code says it needs.
-pub(super) fn gpus_in(code: &str) -> u32 {
-    code.split(' ')
-        .find_map(|word| word.strip_prefix("gpus=")?.parse().ok())
-        .unwrap_or(0)
 }
