@@ -35,6 +35,17 @@ pub struct LeaseRequest {
     pub count: u32,
     /// How long to wait for them; zero means now or not at all.
     pub within: Duration,
+    /// What is wanted.
+    pub terms: Terms,
+}
+
+/// How sure a holder is of what it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Terms {
+    /// It uses the devices at once: 10 s until the first renewal.
+    Firm,
+    /// It may yet decline, and keeps them from others for 2 s only; the first renewal makes the lease firm.
+    Conditional,
 }
 
 /// Devices granted together.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::info::DeviceState;
-use crate::{Device, Lease, LeaseId, LeaseRequest, Refusal};
+use crate::{Device, Lease, LeaseId, LeaseRequest, Refusal, Terms};
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +17,8 @@ mod tests;
 /// How long a lease lives without a renewal. A dead holder keeps devices this long at most, which fits the 10 s a
 /// kernel has to be whole again after a loss (architecture, invariant 11).
 pub(crate) const LEASE_TERM: Duration = Duration::from_secs(10);
+/// How long a conditional lease lives: an election is over in a third of a second, and a winner confirms at once.
+pub(crate) const CONDITIONAL_TERM: Duration = Duration::from_secs(2);
 /// Pause between two looks at a device that is not clear yet. Drivers tear a CUDA context down in tens to hundreds
 /// of milliseconds, so a shorter one would mostly look in vain.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -445,7 +447,11 @@ impl GpuLedger {
             let Waiting { ticket, request, .. } = self.waiting.pop_front().expect("invariant: just seen");
             self.last_lease = LeaseId(self.last_lease.0 + 1);
             let id = self.last_lease;
-            let deadline = now + LEASE_TERM;
+            let deadline = now
+                + match request.terms {
+                    Terms::Firm => LEASE_TERM,
+                    Terms::Conditional => CONDITIONAL_TERM,
+                };
             let mut granted = Vec::new();
             for &index in &devices {
                 let slot = self.slots.get_mut(&index).expect("invariant: picked from the slots");

@@ -22,5 +22,5 @@ mod simulated;
 pub use error::{Error, Refusal};
 pub use handle::Gpus;
 pub use info::{DeviceState, GpuInfo, LeaseInfo};
-pub use lease::{Device, Lease, LeaseId, LeaseRequest};
+pub use lease::{Device, Lease, LeaseId, LeaseRequest, Terms};
 pub use options::GpuOptions;

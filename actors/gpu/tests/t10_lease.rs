@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use nbos_gpu::{DeviceState, Error, GpuOptions, Gpus, LeaseRequest, Refusal};
+use nbos_gpu::{DeviceState, Error, GpuOptions, Gpus, LeaseRequest, Refusal, Terms};
 use nbos_supervision::{Options, Supervisor, SupervisorHandle, Tree};
 
 async fn host(gpus: u32) -> (Tree, SupervisorHandle, Gpus) {
@@ -23,6 +23,7 @@ fn ask(holder: &str, count: u32, within: Duration) -> LeaseRequest {
         epoch: 1,
         count,
         within,
+        terms: Terms::Firm,
     }
 }
 

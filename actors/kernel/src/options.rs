@@ -24,6 +24,8 @@ pub struct Options {
     /// Seconds that a cell's end waits for a majority of hosts to store what it changed, full disks included. Ten minutes carry
     /// 60 GB over 1 Gbit/s; garbage is kept as long.
     pub store_within: u64,
+    /// Seconds that a cell waits for GPUs that others use, at all hosts of its kernel at once.
+    pub gpu_wait: u64,
 }
 
 impl Default for Options {
@@ -35,6 +37,7 @@ impl Default for Options {
             audit: false,
             defer_above: 64 << 20,
             store_within: 600,
+            gpu_wait: 600,
         }
     }
 }

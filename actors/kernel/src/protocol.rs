@@ -95,13 +95,49 @@ pub enum ReplicaRequest {
     /// Makes this replica the executor; answered with `Done` when it can run a cell.
     Handover,
     /// From the executor: a cell touches what is pinned at this replica, which becomes the executor if its Python process still lives;
-    /// answered with `Done` when it can run the cell.
-    Take { msg_id: String },
+    /// answered with `Done` when it can run the cell. With `lent`, the cell's GPUs wait here since a `Room`, and it is started at once.
+    Take {
+        msg_id: String,
+        lent: Option<Box<LentCell>>,
+    },
+    /// From the executor, whose host has no GPUs for a cell: lease them here on condition, for two seconds; answered with `Done`
+    /// when they are held. A newer one takes the place of an older one.
+    Room(Room),
+    /// From the executor: they are not needed, nor what an earlier election asked for.
+    LeaveRoom { election: ElectionId },
     /// From a replica that is to become the executor: make a full pass over the session, commit what it finds and start no cell for a
     /// moment; answered with `Scrubbed`, or with `Busy` when there was no time for it.
     Scrub,
     /// What this replica knows; answered with `Info`.
     Info,
+}
+
+/// Names the search for a cell's GPUs. Later ones are greater, those of later executors too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ElectionId {
+    /// The executor's.
+    pub epoch: Epoch,
+    pub round: u64,
+}
+
+/// GPUs wanted for a cell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    pub election: ElectionId,
+    pub msg_id: String,
+    pub gpus: u32,
+    /// How long to stand in the host's line for them.
+    pub within_us: u64,
+}
+
+/// A cell that goes to where its GPUs are.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LentCell {
+    /// The client's request.
+    pub message: JupyterMessage,
+    /// Everyone who waits for its reply.
+    pub origins: Vec<Origin>,
+    pub gpus: u32,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -245,6 +281,8 @@ pub struct ReplicaInfo {
     pub pinned: Vec<Pinned>,
     /// GPUs of the cell that runs now.
     pub gpus: u32,
+    /// GPUs that the next cell waits for.
+    pub gpus_awaited: u32,
     /// A change on its way to a majority of the hosts.
     pub replicating: Option<Replicating>,
 }

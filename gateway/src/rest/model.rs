@@ -53,7 +53,11 @@ pub(super) fn kernel_record(record: &KernelRecord, infos: &[ReplicaInfo]) -> Val
         "replicas": replicas,
         "pinned": leading.map(|info| info.pinned.as_slice()).unwrap_or_default(),
         "replicating": leading.and_then(|info| info.replicating),
-        "resources": {"gpus": record.spec.gpus, "leased": leading.map_or(0, |info| info.gpus)},
+        "resources": {
+            "gpus": record.spec.gpus,
+            "leased": leading.map_or(0, |info| info.gpus),
+            "awaited": leading.map_or(0, |info| info.gpus_awaited),
+        },
     })
 }
 
@@ -118,6 +122,7 @@ mod tests {
             execution_count: 5,
             pinned: Vec::new(),
             gpus: 1,
+            gpus_awaited: 0,
             replicating: None,
         }
     }

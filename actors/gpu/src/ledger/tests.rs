@@ -16,11 +16,16 @@ fn devices(count: u32) -> Vec<Device> {
 }
 
 fn request(ticket: u64, holder: &str, epoch: u64, count: u32, within: Duration) -> Event {
+    request_on(Terms::Firm, ticket, holder, epoch, count, within)
+}
+
+fn request_on(terms: Terms, ticket: u64, holder: &str, epoch: u64, count: u32, within: Duration) -> Event {
     let request = LeaseRequest {
         holder: holder.to_owned(),
         epoch,
         count,
         within,
+        terms,
     };
     Event::Request {
         ticket: Ticket(ticket),
@@ -229,6 +234,33 @@ fn lease_ends_unless_renewed() {
 }
 
 #[test]
+fn a_conditional_lease_is_short_until_it_is_renewed() {
+    let (mut ledger, start) = (GpuLedger::new(devices(2)), Instant::now());
+    let ask = |ticket, holder| request_on(Terms::Conditional, ticket, holder, 1, 1, Duration::ZERO);
+    let won = granted(&ledger.step(start, ask(1, "won"))).remove(0).1;
+    let lost = granted(&ledger.step(start, ask(2, "lost"))).remove(0).1;
+    assert_eq!(won.deadline, start + CONDITIONAL_TERM);
+    let (ticket, lease) = (Ticket(3), won.id);
+    let actions = ledger.step(start + SECOND, Event::Renew { ticket, lease });
+    assert_eq!(actions, [Action::Renewed(ticket, start + SECOND + LEASE_TERM)]);
+    let actions = ledger.step(start + CONDITIONAL_TERM, Event::Tick);
+    assert_eq!(
+        actions,
+        [
+            Action::Clear {
+                device: 1,
+                lease: lost.id
+            },
+            Action::Ended {
+                lease: lost.id,
+                holder: "lost".to_owned(),
+                why: Why::Expired
+            }
+        ]
+    );
+}
+
+#[test]
 fn newer_epoch_ends_the_older_and_refuses_its_return() {
     let (mut ledger, now) = (GpuLedger::new(devices(2)), Instant::now());
     let old = lend(&mut ledger, now, "a", 2);
@@ -334,6 +366,7 @@ enum Op {
         epoch: u64,
         count: u32,
         within_ms: u64,
+        conditional: bool,
     },
     Withdraw(usize),
     Renew(usize),
@@ -350,8 +383,9 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        4 => (0..5u8, 0..3u64, 0..6u32, prop_oneof![Just(0), 1..15_000u64])
-            .prop_map(|(holder, epoch, count, within_ms)| Op::Ask { holder, epoch, count, within_ms }),
+        4 => (0..5u8, 0..3u64, 0..6u32, prop_oneof![Just(0), 1..15_000u64], any::<bool>())
+            .prop_map(|(holder, epoch, count, within_ms, conditional)|
+                Op::Ask { holder, epoch, count, within_ms, conditional }),
         1 => any::<usize>().prop_map(Op::Withdraw),
         2 => any::<usize>().prop_map(Op::Renew),
         3 => any::<usize>().prop_map(Op::Release),
@@ -374,6 +408,8 @@ struct Observer {
     deadlines: BTreeMap<LeaseId, Instant>,
     /// Ticket → (holder, when it must be answered).
     owed: BTreeMap<Ticket, (String, Instant)>,
+    /// What was asked on condition.
+    conditional: BTreeSet<Ticket>,
     last_granted: Option<Ticket>,
     leases: Vec<LeaseId>,
 }
@@ -415,7 +451,12 @@ impl Observer {
         assert!(self.last_granted < Some(ticket), "first come, first served");
         self.last_granted = Some(ticket);
         assert!(!self.holders.contains_key(&lease.id), "lease ids are not reused");
-        assert_eq!(lease.deadline, now + LEASE_TERM);
+        let term = if self.conditional.contains(&ticket) {
+            CONDITIONAL_TERM
+        } else {
+            LEASE_TERM
+        };
+        assert_eq!(lease.deadline, now + term);
         for device in &lease.devices {
             assert_eq!(
                 self.lent.insert(device.index, lease.id),
@@ -451,13 +492,20 @@ fn run(installed: u32, ops: Vec<Op>) {
                 epoch,
                 count,
                 within_ms,
+                conditional,
             } => {
                 let (holder, within) = (format!("h{holder}"), Duration::from_millis(within_ms));
                 // Something due now may still be served by this step.
                 observer
                     .owed
                     .insert(ticket, (holder.clone(), now + within + Duration::from_nanos(1)));
-                vec![request(ticket.0, &holder, epoch, count, within)]
+                let terms = if conditional {
+                    observer.conditional.insert(ticket);
+                    Terms::Conditional
+                } else {
+                    Terms::Firm
+                };
+                vec![request_on(terms, ticket.0, &holder, epoch, count, within)]
             }
             Op::Withdraw(by) => {
                 let owed: Vec<Ticket> = observer.owed.keys().copied().collect();

@@ -11,6 +11,7 @@ Modules, from the wire upwards:
 - ``side``        the socket, its reader thread, and what happens when the node is gone
 - ``shield``      which moments of a cell an interrupt may cut
 - ``app``         start-up, without what a kernel under a replica does not need
+- ``devices``     the GPUs lent to the running cell
 - ``debugger``    debugpy, loaded only when someone debugs
 - ``kernel``      ipykernel's request handling with capture and apply hooked in
 - ``static``      which names can a cell touch (before it runs)
@@ -42,4 +43,7 @@ Modules, from the wire upwards:
 - ``apply``       all of it on a standby; ``deferred``: what arrives later
 """
 
+from nbos_kernel.devices import Device, gpus
+
+__all__ = ["Device", "gpus"]
 __version__ = "0.1.0"

@@ -22,7 +22,7 @@ from ipykernel.ipkernel import IPythonKernel
 from IPython.core.interactiveshell import ExecutionResult
 from traitlets import Type
 
-from nbos_kernel import static
+from nbos_kernel import devices, static
 from nbos_kernel.apply import Apply
 from nbos_kernel.audit import Audit
 from nbos_kernel.capture import Capture
@@ -201,9 +201,10 @@ class Kernel(IPythonKernel):
                 static.add_source(str(expression), self.shell.transform_cell, self._main_plan)
         try:
             self._shield.arm()
-            reply = await super().do_execute(
-                code, silent, store_history, user_expressions, allow_stdin, cell_meta=cell_meta, cell_id=cell_id
-            )
+            with devices.lent(self.get_parent().get("metadata")):
+                reply = await super().do_execute(
+                    code, silent, store_history, user_expressions, allow_stdin, cell_meta=cell_meta, cell_id=cell_id
+                )
             self._shield.disarm()
         except BaseException as error:  # noqa: BLE001 - an interrupt between two statements of ipykernel
             self._shield.disarm()

@@ -8,7 +8,7 @@ use nbos_objects::BlobId;
 use super::Micros;
 use super::event::{Arrival, Ticket};
 use crate::message::JupyterMessage;
-use crate::protocol::{Channel, EventBody, Origin, Pinned, ReplicaReply};
+use crate::protocol::{Channel, ElectionId, EventBody, LentCell, Origin, Pinned, ReplicaReply, Room};
 use crate::state::{Command, Group};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +73,8 @@ pub(crate) enum Action {
     AskMove {
         host: NodeName,
         msg_id: String,
+        /// The cell itself, if its GPUs wait there.
+        lent: Option<Box<LentCell>>,
     },
     /// Sends a client's request on to the new executor.
     Forward {
@@ -80,11 +82,33 @@ pub(crate) enum Action {
         origin: Origin,
         message: JupyterMessage,
     },
+    /// The client wants a cell that went there to stop.
+    ForwardInterrupt {
+        host: NodeName,
+    },
+    /// Asks this host for GPUs; answered with `Leased`.
     Lease {
         msg_id: String,
         gpus: u32,
+        /// Longest wait in the line.
+        within: Micros,
+        /// For two seconds, until it is confirmed.
+        on_condition: bool,
     },
+    /// Nobody waits for the answer any more.
+    LeaveLine,
+    ConfirmLease,
     ReleaseLease,
+    /// Asks a host's replica for GPUs there; answered with `Room`.
+    AskRoom {
+        host: NodeName,
+        room: Room,
+    },
+    /// They are not needed.
+    LeaveRoom {
+        host: NodeName,
+        election: ElectionId,
+    },
 }
 
 #[derive(Clone, Debug)]

@@ -1,8 +1,7 @@
 //! The life of a cell on its executor: queue, lease, start (one commit), run, store, finish (one commit), reply.
 
-use serde_json::Value;
-
 use super::event::{Arrival, Captured, Failure};
+use super::needs;
 use super::{Action, ChildCommand, Core, Micros, RawDelta};
 use crate::id::CellSeq;
 use crate::message::JupyterMessage;
@@ -37,9 +36,14 @@ pub(super) enum Phase {
     Asking {
         asked: Option<u64>,
     },
-    /// It does: that replica is to become the executor.
-    Moving,
+    /// That replica is to become the executor, because of what is pinned there or of GPUs that it holds for the cell.
+    Moving {
+        lent: bool,
+    },
+    /// Its GPUs are asked of this host.
     Leasing,
+    /// This host has no room: it waits for GPUs of any of the kernel's hosts.
+    Electing,
     /// `CellStarted` is on its way.
     Starting,
     /// Ours to run, as soon as the child holds the state before it.
@@ -85,6 +89,8 @@ pub(super) struct Cell {
     pub(super) interrupt_at_start: bool,
     /// The right to run was lost.
     pub(super) fenced: bool,
+    /// The ledger ended the lease of its GPUs before the code ran.
+    pub(super) lease_lost: bool,
     /// Which process ran it: a later one does not hold its effect.
     pub(super) ran_in: u64,
 }
@@ -111,6 +117,7 @@ impl Cell {
             not_stored: None,
             interrupt_at_start: false,
             fenced: false,
+            lease_lost: false,
             ran_in: 0,
         }
     }
@@ -138,6 +145,7 @@ impl Core {
             return;
         };
         match cell.phase {
+            Phase::Ready { .. } if cell.lease_lost => self.cell_lost_child(),
             Phase::Ready { seq } if self.child_is_current_before(seq) && self.run_after <= self.now => self.run(seq),
             Phase::Running { seq }
                 if cell.reply.is_some()
@@ -147,8 +155,9 @@ impl Core {
                 self.finish(seq)
             }
             Phase::Asking { .. }
-            | Phase::Moving
+            | Phase::Moving { .. }
             | Phase::Leasing
+            | Phase::Electing
             | Phase::Starting
             | Phase::Ready { .. }
             | Phase::Running { .. }
@@ -156,20 +165,8 @@ impl Core {
             | Phase::Committing { .. } => {}
         }
         self.advance_placing();
+        self.advance_election();
         self.fail_queue_without_child();
-    }
-
-    pub(super) fn leased(&mut self, msg_id: &str, result: Result<(), String>) {
-        let waiting = self
-            .cell
-            .as_ref()
-            .is_some_and(|cell| cell.msg_id == msg_id && matches!(cell.phase, Phase::Leasing));
-        match result {
-            Ok(()) if waiting => self.propose_start(),
-            Ok(()) => self.actions.push(Action::ReleaseLease),
-            Err(why) if waiting => self.refuse_cell("NoGpus", &why),
-            Err(_) => {}
-        }
     }
 
     pub(super) fn delta_captured(&mut self, arrival: Arrival, delta: RawDelta) {
@@ -211,12 +208,19 @@ impl Core {
             return;
         };
         cell.told_waiting = true;
-        let header = cell.message.header.clone();
-        let text = format!(
+        self.tell(&format!(
             "[{}] the cell has run; what it changed cannot be stored yet, trying again: {}\n",
             failure.code, failure.message
-        );
-        let message = self.stderr(Some(header), &text);
+        ));
+    }
+
+    /// Says something on the cell's stderr.
+    pub(super) fn tell(&mut self, text: &str) {
+        let Some(cell) = &self.cell else {
+            return;
+        };
+        let header = cell.message.header.clone();
+        let message = self.stderr(Some(header), text);
         let Some(cell) = self.cell.as_mut() else {
             return;
         };
@@ -233,6 +237,11 @@ impl Core {
 
     /// Reacts to a committed command on behalf of the cell at hand.
     pub(super) fn cell_applied(&mut self, command: &Command, applied: Applied) {
+        if let Command::CellStarted(started) = command
+            && !self.proposed(started)
+        {
+            self.drop_offer_for(&started.msg_id);
+        }
         match (command, applied) {
             (Command::CellStarted(started), Applied::Started { seq }) if self.proposed(started) => {
                 if let Some(cell) = self.cell.as_mut().filter(|cell| cell.msg_id == started.msg_id) {
@@ -252,6 +261,7 @@ impl Core {
 
     /// Another replica is the executor now: what runs here is void, what waits here is sent again by its gateway.
     pub(super) fn lost_executor_role(&mut self) {
+        self.leave_lines(None);
         if let Some(cell) = self.cell.take() {
             if matches!(
                 cell.phase,
@@ -259,7 +269,7 @@ impl Core {
             ) {
                 self.kill_child();
             }
-            if matches!(cell.phase, Phase::Moving) {
+            if matches!(cell.phase, Phase::Moving { .. }) {
                 self.forward(&cell);
             }
             if matches!(cell.phase, Phase::Storing { .. }) {
@@ -278,6 +288,14 @@ impl Core {
     pub(super) fn clear_queue(&mut self) {
         self.queue.clear();
         self.queue_bytes = 0;
+    }
+
+    /// The ledger took the GPUs back.
+    pub(super) fn lease_lost(&mut self) {
+        if let Some(cell) = self.cell.as_mut() {
+            cell.lease_lost = matches!(cell.phase, Phase::Starting | Phase::Ready { .. });
+        }
+        self.fence();
     }
 
     /// The right to run is gone (no quorum heard from for too long, or the lease of its GPUs over): end what runs.
@@ -339,13 +357,22 @@ impl Core {
             }
             return self.start_next_cell();
         }
-        let gpus = gpus_of(&queued.message).unwrap_or(self.spec.gpus);
-        let cell = Cell::new(queued, gpus, self.now);
-        self.place_cell(cell);
+        match needs::gpus_of(&queued.message) {
+            Ok(gpus) => {
+                let gpus = gpus.unwrap_or(self.spec.gpus);
+                self.place_cell(Cell::new(queued, gpus, self.now));
+            }
+            Err(why) => {
+                self.cell = Some(Cell::new(queued, 0, self.now));
+                self.refuse_cell("ValueError", &format!("NB0414: {why}"));
+                self.start_next_cell();
+            }
+        }
     }
 
     /// The cell is this replica's to run: GPUs first, if it needs any.
     pub(super) fn begin_cell(&mut self, mut cell: Cell) {
+        self.withdraw_offer();
         let gpus = cell.gpus;
         cell.phase_since = self.now;
         if gpus > 0 {
@@ -353,6 +380,8 @@ impl Core {
             self.actions.push(Action::Lease {
                 msg_id: cell.msg_id.clone(),
                 gpus,
+                within: 0,
+                on_condition: false,
             });
             self.cell = Some(cell);
         } else {
@@ -361,11 +390,11 @@ impl Core {
         }
     }
 
-    fn propose_start(&mut self) {
-        let epoch = if self.state.executor().is_none() {
-            self.state.epoch().next()
-        } else {
+    pub(super) fn propose_start(&mut self) {
+        let epoch = if self.is_executor() {
             self.state.epoch()
+        } else {
+            self.state.epoch().next()
         };
         let Some(cell) = self.cell.as_mut() else {
             return;
@@ -390,7 +419,7 @@ impl Core {
         cell.phase_since = self.now;
         cell.ran_in = self.children;
         self.last_activity = self.now;
-        let message = cell.message.clone();
+        let message = needs::for_python(&cell.message);
         self.actions.push(Action::Child(ChildCommand::Send {
             channel: Channel::Shell,
             message,
@@ -450,14 +479,4 @@ impl Core {
             }
         }
     }
-}
-
-/// GPUs a request asks for itself: `{"nbos": {"gpus": n}}` in its metadata.
-fn gpus_of(message: &JupyterMessage) -> Option<u32> {
-    let metadata: Value = serde_json::from_slice(&message.metadata).ok()?;
-    metadata
-        .get("nbos")?
-        .get("gpus")?
-        .as_u64()
-        .and_then(|gpus| u32::try_from(gpus).ok())
 }

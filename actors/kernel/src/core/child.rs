@@ -267,6 +267,8 @@ impl Core {
         self.restart_requested = false;
         self.backlog.clear();
         self.scrubs.clear();
+        self.leave_lines(None);
+        self.withdraw_offer();
         if let Some(cell) = self.cell.take() {
             self.void_cell(&cell);
         }

@@ -55,22 +55,27 @@ impl Core {
         };
         let seq = match cell.phase {
             Phase::Running { seq } | Phase::Storing { seq } => seq,
-            Phase::Ready { seq } if self.child_failure().is_some() => seq,
+            Phase::Ready { seq } if self.child_failure().is_some() || cell.lease_lost => seq,
             Phase::Asking { .. }
-            | Phase::Moving
+            | Phase::Moving { .. }
             | Phase::Leasing
+            | Phase::Electing
             | Phase::Starting
             | Phase::Ready { .. }
             | Phase::Committing { .. } => return,
         };
-        let reason = if cell.fenced {
+        let reason = if cell.fenced || cell.lease_lost {
             AbortReason::ExecutorLost
         } else if cell.not_stored.is_some() {
             AbortReason::NotStored
         } else {
             AbortReason::KernelDied
         };
-        let cause = cell.not_stored.as_ref().map(Failure::to_string);
+        let cause = if cell.lease_lost {
+            Some("the lease of its GPUs ended before it ran".to_owned())
+        } else {
+            cell.not_stored.as_ref().map(Failure::to_string)
+        };
         if let Some(arrival) = cell.arrival {
             // Found after the cell's own change, which is lost: no session has that.
             self.scrubs.retain(|scrub| scrub.arrival < arrival);
@@ -234,10 +239,14 @@ impl Core {
             | Phase::Running { seq: at }
             | Phase::Storing { seq: at }
             | Phase::Committing { seq: at } => at == seq,
-            Phase::Asking { .. } | Phase::Moving | Phase::Leasing | Phase::Starting => false,
+            Phase::Asking { .. } | Phase::Moving { .. } | Phase::Leasing | Phase::Electing | Phase::Starting => false,
         })?;
         if matches!(cell.phase, Phase::Running { .. } | Phase::Storing { .. }) {
             self.kill_child();
+        }
+        if cell.gpus > 0 {
+            // Another replica may have ended it, while it ran here.
+            self.actions.push(Action::ReleaseLease);
         }
         Some(cell)
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{Micros, ProposalId};
 use crate::id::Version;
 use crate::message::JupyterMessage;
-use crate::protocol::{Channel, ReplicaRequest};
+use crate::protocol::{Channel, ElectionId, ReplicaRequest};
 use crate::state::{Command, Group, KernelState};
 
 /// Stands for a caller that waits for an answer.
@@ -78,7 +78,13 @@ pub(crate) enum Event {
     /// Answer to a lease request, or why there is no lease.
     Leased {
         msg_id: String,
-        result: Result<(), String>,
+        result: Result<(), Failure>,
+    },
+    /// Whether a host holds GPUs for a cell.
+    Room {
+        election: ElectionId,
+        host: NodeName,
+        result: Result<(), Failure>,
     },
     /// The ledger no longer grants the running cell its GPUs.
     LeaseLost,

@@ -11,8 +11,10 @@ mod cell;
 mod child;
 mod clients;
 mod deferred;
+mod election;
 mod ending;
 mod event;
+mod needs;
 mod requests;
 mod routing;
 mod scrub;
@@ -33,10 +35,11 @@ pub(crate) use event::{
 
 use crate::id::KernelId;
 use crate::message::JupyterMessage;
-use crate::protocol::{Channel, KernelSpec, Origin};
+use crate::protocol::{Channel, ElectionId, KernelSpec, Origin};
 use crate::state::{Applied, Command, Executor, KernelState, ReplicaNumber};
 use cell::{Cell, Queued};
 use child::{Child, RecentDelta};
+use election::{Election, Offer};
 use scrub::{Barrier, Scrub};
 use takeover::{Handover, Passing};
 
@@ -58,6 +61,8 @@ const PROPOSAL_PAUSE_US: Micros = 30_000;
 pub(crate) struct Settings {
     /// Groups with more stored bytes go to a child when a cell needs them, or when it has nothing to do.
     pub defer_above: u64,
+    /// A cell waits this long for GPUs.
+    pub gpu_wait: Micros,
 }
 
 pub(crate) struct Core {
@@ -91,6 +96,12 @@ pub(crate) struct Core {
     /// Questions to children and other replicas so far.
     next_order: u64,
     cell: Option<Cell>,
+    /// The cell waits for GPUs.
+    election: Option<Election>,
+    /// GPUs for a cell of another replica.
+    offer: Option<Offer>,
+    /// No cell of this election, or an earlier one, waits here any more.
+    left: ElectionId,
     queue: VecDeque<Queued>,
     queue_bytes: usize,
     /// Messages for the child that arrived while it was not ready.
@@ -156,6 +167,9 @@ impl Core {
             passing: None,
             next_order: 0,
             cell: None,
+            election: None,
+            offer: None,
+            left: ElectionId::default(),
             queue: VecDeque::new(),
             queue_bytes: 0,
             backlog: VecDeque::new(),
@@ -184,7 +198,10 @@ impl Core {
             Event::Applied(command) => self.applied(&command),
             Event::ProposalFailed(id) => self.proposal_failed(id),
             Event::Members(members) => self.members = members,
-            Event::Peers(liveness) => self.liveness = liveness,
+            Event::Peers(liveness) => {
+                self.liveness = liveness;
+                self.drop_orphaned_offer();
+            }
             Event::Request { ticket, request } => self.request(ticket, request),
             Event::Child(event) => self.child_event(event),
             Event::Stored { change, result } => self.stored(change, result),
@@ -193,7 +210,8 @@ impl Core {
             Event::Scrubbed { asked, version } => self.scrub_answered(asked, version),
             Event::Moved { msg_id, done } => self.moved(&msg_id, done),
             Event::Leased { msg_id, result } => self.leased(&msg_id, result),
-            Event::LeaseLost => self.fence(),
+            Event::LeaseLost => self.lease_lost(),
+            Event::Room { election, host, result } => self.room_answered(election, host, result),
             Event::Tick { quorum_silent_us } => self.tick(quorum_silent_us),
         }
         self.advance();
@@ -221,6 +239,7 @@ impl Core {
             || !self.scrubs.is_empty()
             || !self.barriers.is_empty()
             || !self.restarts.is_empty()
+            || self.offer.is_some()
             || self.child.is_changing()
             || self.deferred_is_due()
     }
@@ -360,6 +379,7 @@ impl Core {
         if quorum_silent_us > FENCE_SILENCE_US {
             self.fence();
         }
+        self.expire_offer();
         self.check_deadlines();
     }
 

@@ -1,10 +1,10 @@
 //! What gateways ask of a replica.
 
 use super::cell::{MAX_QUEUED_BYTES, MAX_QUEUED_CELLS, Phase, Queued};
-use super::takeover::{Acting, Handover};
+use super::takeover::{Acting, Handover, Wanted};
 use super::{Action, ChildCommand, Core, Micros, Ticket};
 use crate::message::JupyterMessage;
-use crate::protocol::{Channel, ExecutionState, Origin, ReplicaInfo, ReplicaReply, ReplicaRequest, Role};
+use crate::protocol::{Channel, ExecutionState, LentCell, Origin, ReplicaInfo, ReplicaReply, ReplicaRequest, Role};
 
 /// Messages for a child that is not up yet.
 const MAX_BACKLOG: usize = 256;
@@ -23,8 +23,13 @@ impl Core {
                 self.actions.push(Action::Unsubscribe { gateway });
                 self.answer(ticket, ReplicaReply::Done);
             }
-            ReplicaRequest::Handover => self.handover(ticket, None),
-            ReplicaRequest::Take { msg_id } => self.take(ticket, msg_id),
+            ReplicaRequest::Handover => self.handover(ticket, Wanted::Role),
+            ReplicaRequest::Take { msg_id, lent } => self.take(ticket, msg_id, lent),
+            ReplicaRequest::Room(room) => self.offer(ticket, room),
+            ReplicaRequest::LeaveRoom { election } => {
+                self.leave_offer(election);
+                self.answer(ticket, ReplicaReply::Done);
+            }
             ReplicaRequest::Scrub => self.barrier(ticket),
             ReplicaRequest::Submit {
                 origin,
@@ -151,30 +156,51 @@ impl Core {
         };
         match cell.phase {
             Phase::Running { .. } => self.actions.push(Action::Child(ChildCommand::Interrupt)),
-            Phase::Leasing => self.refuse_cell("KeyboardInterrupt", "interrupted while waiting for GPUs"),
-            Phase::Asking { .. } | Phase::Moving => {
+            Phase::Leasing | Phase::Electing => {
+                self.leave_lines(None);
+                self.refuse_cell("KeyboardInterrupt", "interrupted while waiting for GPUs");
+            }
+            Phase::Asking { .. } | Phase::Moving { lent: false } => {
                 self.refuse_cell("KeyboardInterrupt", "interrupted before the code ran");
             }
-            Phase::Starting | Phase::Ready { .. } => cell.interrupt_at_start = true,
+            // It may have started there already.
+            Phase::Moving { lent: true } | Phase::Starting | Phase::Ready { .. } => cell.interrupt_at_start = true,
             // The code has ended.
             Phase::Storing { .. } | Phase::Committing { .. } => {}
         }
     }
 
-    fn handover(&mut self, ticket: Ticket, cell: Option<String>) {
+    fn handover(&mut self, ticket: Ticket, wanted: Wanted) {
         self.forgive_child();
         self.handovers.push(Handover {
             ticket,
             deadline: self.now + HANDOVER_DEADLINE_US,
-            cell,
+            wanted,
         });
         self.start_child();
     }
 
-    /// The executor says that a cell touches what is pinned here. That lives in the Python process: a new one does not have it.
-    fn take(&mut self, ticket: Ticket, msg_id: String) {
+    /// The executor says that a cell's GPUs wait here; or that it touches what is pinned here, which lives in the Python process: a
+    /// new one does not have it.
+    fn take(&mut self, ticket: Ticket, msg_id: String, lent: Option<Box<LentCell>>) {
+        if let Some(lent) = lent {
+            if self.accept_lent(&msg_id) {
+                return self.handover(
+                    ticket,
+                    Wanted::LentCell {
+                        msg_id,
+                        lent: Some(lent),
+                    },
+                );
+            }
+            let reply = ReplicaReply::Refused {
+                code: "NB0413".to_owned(),
+                message: "the GPUs are no longer held for the cell".to_owned(),
+            };
+            return self.answer(ticket, reply);
+        }
         if self.child.pid().is_some() {
-            return self.handover(ticket, Some(msg_id));
+            return self.handover(ticket, Wanted::PinnedCell { msg_id });
         }
         let reply = ReplicaReply::Refused {
             code: "NB0411".to_owned(),
@@ -211,6 +237,10 @@ impl Core {
             execution_count: self.state.execution_count(),
             pinned: self.state.pinned().to_vec(),
             gpus: self.state.running().map_or(0, |running| running.gpus),
+            gpus_awaited: match &self.cell {
+                Some(cell) if matches!(cell.phase, Phase::Leasing | Phase::Electing) => cell.gpus,
+                _ => 0,
+            },
             // The shell counts bytes.
             replicating: None,
         }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use nbos_mesh::NodeName;
-use serde_json::Value;
 
 use super::cell::{Cell, Phase};
+use super::needs::{code_of, for_python};
 use super::{Action, ChildCommand, Core, Micros};
 
 /// A child answers at any time, even while it runs a cell; one that does not is not waited for.
@@ -34,17 +34,18 @@ impl Core {
             Phase::Asking { asked: None } if self.child_is_current() => {
                 self.next_order += 1;
                 let id = self.next_order;
-                let code = code_of(&cell.message).unwrap_or_default();
+                let code = code_of(&for_python(&cell.message)).unwrap_or_default();
                 let of = self.state.pinned().iter().map(|pinned| pinned.name.clone()).collect();
                 self.set_phase(Phase::Asking { asked: Some(id) });
                 self.actions.push(Action::Child(ChildCommand::Touches { id, code, of }));
             }
             Phase::Asking { asked: None } if self.child_failure().is_some() => self.run_here(),
             Phase::Asking { asked: Some(_) } if self.now > cell.phase_since + TOUCH_DEADLINE_US => self.run_here(),
-            Phase::Moving if self.now > cell.phase_since + MOVE_DEADLINE_US => self.run_here(),
+            Phase::Moving { .. } if self.now > cell.phase_since + MOVE_DEADLINE_US => self.run_here(),
             Phase::Asking { .. }
-            | Phase::Moving
+            | Phase::Moving { .. }
             | Phase::Leasing
+            | Phase::Electing
             | Phase::Starting
             | Phase::Ready { .. }
             | Phase::Running { .. }
@@ -65,8 +66,12 @@ impl Core {
         match (home, self.cell.as_ref()) {
             (Some(host), Some(cell)) => {
                 let msg_id = cell.msg_id.clone();
-                self.set_phase(Phase::Moving);
-                self.actions.push(Action::AskMove { host, msg_id });
+                self.set_phase(Phase::Moving { lent: false });
+                self.actions.push(Action::AskMove {
+                    host,
+                    msg_id,
+                    lent: None,
+                });
             }
             _ => self.run_here(),
         }
@@ -77,7 +82,7 @@ impl Core {
         let moving = self
             .cell
             .as_ref()
-            .is_some_and(|cell| cell.msg_id == msg_id && matches!(cell.phase, Phase::Moving));
+            .is_some_and(|cell| cell.msg_id == msg_id && matches!(cell.phase, Phase::Moving { .. }));
         // Done means that the log has another executor, which this replica is about to read; it sends the cell there then.
         if moving && !done {
             self.run_here();
@@ -98,6 +103,9 @@ impl Core {
     pub(super) fn forward(&mut self, cell: &Cell) {
         let executor = self.state.executor().map(|executor| executor.replica);
         if let Some(host) = executor.and_then(|replica| self.host_of(replica)).cloned() {
+            if cell.interrupt_at_start {
+                self.actions.push(Action::ForwardInterrupt { host: host.clone() });
+            }
             for origin in &cell.origins {
                 self.actions.push(Action::Forward {
                     host: host.clone(),
@@ -110,6 +118,9 @@ impl Core {
 
     /// No home, none that lives, or none that takes it: it runs here, and a placeholder that it touches says what to do.
     fn run_here(&mut self) {
+        if self.cell.as_ref().is_some_and(|cell| cell.interrupt_at_start) {
+            return self.refuse_cell("KeyboardInterrupt", "interrupted before the code ran");
+        }
         if let Some(cell) = self.cell.take() {
             self.begin_cell(cell);
         }
@@ -160,9 +171,4 @@ impl Core {
             .map(|member| &member.host)
             .find(|host| host.as_str() == home)
     }
-}
-
-fn code_of(message: &crate::message::JupyterMessage) -> Option<String> {
-    let content: Value = serde_json::from_slice(&message.content).ok()?;
-    content.get("code")?.as_str().map(str::to_owned)
 }

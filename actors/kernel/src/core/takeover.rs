@@ -3,7 +3,7 @@
 use super::ending::Cut;
 use super::{Action, Core, Liveness, Member, Micros, TAKE_OVER_PAUSE_US, Ticket};
 use crate::id::Version;
-use crate::protocol::ReplicaReply;
+use crate::protocol::{LentCell, ReplicaReply};
 use crate::state::{Command, ExecutorChanged, Restarted};
 
 /// Where requests belong at this moment.
@@ -18,8 +18,20 @@ pub(super) enum Acting {
 pub(super) struct Handover {
     pub(super) ticket: Ticket,
     pub(super) deadline: Micros,
-    /// The cell it is for.
-    pub(super) cell: Option<String>,
+    pub(super) wanted: Wanted,
+}
+
+/// What a replica is to be the executor for.
+pub(super) enum Wanted {
+    /// Whatever comes.
+    Role,
+    /// A cell that touches what is pinned here.
+    PinnedCell { msg_id: String },
+    /// A cell whose GPUs are leased here; taken out when its start is proposed.
+    LentCell {
+        msg_id: String,
+        lent: Option<Box<LentCell>>,
+    },
 }
 
 /// The old executor's full pass before a planned hand-over.
@@ -120,10 +132,17 @@ impl Core {
         }
         let done = self.is_executor() && self.child_is_current();
         let failure = self.child_failure().map(str::to_owned);
-        let (settled, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.handovers)
-            .into_iter()
-            .partition(|handover| done || failure.is_some() || handover.deadline <= self.now);
-        for Handover { ticket, .. } in settled {
+        // Its start was proposed, and did not come to pass.
+        let overtaken = self.cell.is_none() && self.proposal.is_none();
+        let (settled, waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.handovers).into_iter().partition(|handover| {
+                let lost = overtaken && matches!(handover.wanted, Wanted::LentCell { lent: None, .. });
+                done || failure.is_some() || lost || handover.deadline <= self.now
+            });
+        for Handover { ticket, wanted, .. } in settled {
+            if matches!(wanted, Wanted::LentCell { lent: Some(_), .. }) {
+                self.actions.push(Action::ReleaseLease);
+            }
             let reply = match &failure {
                 _ if done => ReplicaReply::Done,
                 Some(why) => ReplicaReply::Refused {
@@ -144,13 +163,30 @@ impl Core {
         }
         let idle = self.proposal.is_none() && self.state.running().is_none();
         // Asked while a cell runs, too: the old executor then starts no other one.
-        if self.passed() && idle {
-            self.propose(Command::ExecutorChanged(ExecutorChanged {
-                epoch: self.state.epoch().next(),
-                executor: self.me,
-                cell: self.handovers.iter().find_map(|handover| handover.cell.clone()),
-            }));
+        if self.passed() && idle && self.cell.is_none() {
+            self.take_role();
         }
+    }
+
+    fn take_role(&mut self) {
+        let mut pinned = None;
+        for handover in &mut self.handovers {
+            match &mut handover.wanted {
+                Wanted::Role => {}
+                Wanted::PinnedCell { msg_id } => pinned = Some(msg_id.clone()),
+                Wanted::LentCell { msg_id, lent } => {
+                    if let Some(lent) = lent.take() {
+                        let msg_id = msg_id.clone();
+                        return self.start_lent(msg_id, *lent);
+                    }
+                }
+            }
+        }
+        self.propose(Command::ExecutorChanged(ExecutorChanged {
+            epoch: self.state.epoch().next(),
+            executor: self.me,
+            cell: pinned,
+        }));
     }
 
     /// The old executor has committed what a full pass found, or cannot be waited for. Asks it where needed.

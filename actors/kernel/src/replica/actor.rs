@@ -54,6 +54,10 @@ pub(super) struct State {
     pub(super) tickets: BTreeMap<u64, Responder>,
     next_ticket: u64,
     pub(super) lease: Option<nbos_gpu::Lease>,
+    /// The request for GPUs that waits for its answer.
+    pub(super) leasing: Option<(u64, tokio::task::JoinHandle<()>)>,
+    /// Requests for GPUs so far.
+    pub(super) lease_asked: u64,
     /// When it was granted or last renewed.
     pub(super) lease_renewed: Instant,
     pub(super) tree: Tree,
@@ -112,6 +116,7 @@ impl Actor for Replica {
             identity.members.clone(),
             Settings {
                 defer_above: surroundings.options.defer_above,
+                gpu_wait: surroundings.options.gpu_wait.saturating_mul(1_000_000),
             },
         );
         let chunks = Chunks::new(
@@ -162,6 +167,8 @@ impl Actor for Replica {
             tickets: BTreeMap::new(),
             next_ticket: 0,
             lease: None,
+            leasing: None,
+            lease_asked: 0,
             lease_renewed: Instant::now(),
             tree,
             path,
@@ -213,7 +220,7 @@ impl Actor for Replica {
                 state.step(Event::Peers(state.liveness()));
             }
             Message::Tick => state.tick(),
-            Message::Leased { msg_id, lease } => state.leased(msg_id, lease),
+            Message::Leased { asked, msg_id, lease } => state.leased(asked, msg_id, lease),
             Message::LeaseLost(id) => {
                 if state.lease.as_ref().is_some_and(|lease| lease.id == id) {
                     state.lease = None;
@@ -236,6 +243,12 @@ impl Actor for Replica {
         state.around.mesh.unregister(&replica_path(state.identity.kernel));
         for task in state.background.iter().chain(&state.membership).chain(&state.storing) {
             task.abort();
+        }
+        if let Some((_, waiting)) = state.leasing.take() {
+            waiting.abort();
+        }
+        if let Some(lease) = state.lease.take() {
+            state.release(lease.id);
         }
         state.child = None;
         state.around.groups.stop(state.group.id()).await?;

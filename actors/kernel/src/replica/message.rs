@@ -24,6 +24,7 @@ pub(super) enum Message {
     Tick,
     /// What a request for GPUs came to.
     Leased {
+        asked: u64,
         msg_id: String,
         lease: Result<nbos_gpu::Lease, nbos_gpu::Error>,
     },

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use nbos_gpu::LeaseRequest;
+use nbos_gpu::{LeaseRequest, Terms};
 use nbos_mesh::{NodeName, codec};
+use serde_json::{Value, json};
 
 use nbos_supervision::Status;
 
 use super::actor::{State, now};
 use super::message::Message;
 use crate::child::{self, Incarnation, Order, Start};
-use crate::core::{Action, Apply, ChildCommand, ChildEvent, Event, ProposalId, Recipients};
+use crate::core::{Action, Apply, ChildCommand, ChildEvent, Event, Failure, Micros, ProposalId, Recipients};
 use crate::protocol::{
     Channel, Cursor, EventBody, GATEWAY_PATH, KernelEvent, ReplicaReply, ReplicaRequest, replica_path, to_bytes,
 };
@@ -30,9 +31,6 @@ const LARGE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Three times within the ledger's term of ten seconds.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
-
-/// A cell waits this long for GPUs at its host before its client is told.
-const LEASE_WITHIN: Duration = Duration::from_secs(60);
 
 /// Another replica answers at once, or after the time that it was given.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
@@ -94,8 +92,11 @@ impl State {
                     },
                 });
             }
-            Action::AskMove { host, msg_id } => {
-                let request = ReplicaRequest::Take { msg_id: msg_id.clone() };
+            Action::AskMove { host, msg_id, lent } => {
+                let request = ReplicaRequest::Take {
+                    msg_id: msg_id.clone(),
+                    lent,
+                };
                 self.ask(host, &request, MOVE_WITHIN, move |reply| Event::Moved {
                     msg_id,
                     done: matches!(reply, Some(ReplicaReply::Done)),
@@ -107,15 +108,48 @@ impl State {
                     channel: Channel::Shell,
                     message,
                 };
-                let (mesh, path) = (self.around.mesh.clone(), replica_path(self.identity.kernel));
                 // Should this fail, its gateway sends it again.
-                tokio::spawn(async move { mesh.call(&host, &path, to_bytes(&request), ANSWER_WITHIN).await });
+                self.tell(host, &request);
             }
-            Action::Lease { msg_id, gpus } => self.lease(msg_id, gpus),
+            // Should this fail, its client interrupts again.
+            Action::ForwardInterrupt { host } => self.tell(host, &ReplicaRequest::Interrupt),
+            Action::AskRoom { host, room } => {
+                let (election, within) = (room.election, Duration::from_micros(room.within_us) + ANSWER_WITHIN);
+                self.ask(host.clone(), &ReplicaRequest::Room(room), within, move |reply| {
+                    let failure = |code: &str, message: &str| {
+                        Err(Failure {
+                            code: code.to_owned(),
+                            message: message.to_owned(),
+                        })
+                    };
+                    Event::Room {
+                        election,
+                        host,
+                        result: match reply {
+                            Some(ReplicaReply::Done) => Ok(()),
+                            Some(ReplicaReply::Refused { code, message }) => failure(&code, &message),
+                            _ => failure("NB0413", "the replica did not answer"),
+                        },
+                    }
+                });
+            }
+            // Should this fail, what is held there ends by itself.
+            Action::LeaveRoom { host, election } => self.tell(host, &ReplicaRequest::LeaveRoom { election }),
+            Action::Lease {
+                msg_id,
+                gpus,
+                within,
+                on_condition,
+            } => self.lease(msg_id, gpus, within, on_condition),
+            Action::LeaveLine => {
+                if let Some((_, waiting)) = self.leasing.take() {
+                    waiting.abort();
+                }
+            }
+            Action::ConfirmLease => self.confirm_lease(),
             Action::ReleaseLease => {
                 if let Some(lease) = self.lease.take() {
-                    let gpus = self.around.gpus.clone();
-                    tokio::spawn(async move { gpus.release(lease.id).await });
+                    self.release(lease.id);
                 }
             }
         }
@@ -155,6 +189,13 @@ impl State {
             };
             let _ = myself.cast(Message::Event(event(reply)));
         });
+    }
+
+    /// Tells a replica something without waiting for what it says.
+    fn tell(&self, host: NodeName, request: &ReplicaRequest) {
+        let (mesh, path) = (self.around.mesh.clone(), replica_path(self.identity.kernel));
+        let body = to_bytes(request);
+        tokio::spawn(async move { mesh.call(&host, &path, body, ANSWER_WITHIN).await });
     }
 
     /// Hands numbered events to the mesh, in order; what it will not take now is tried again.
@@ -253,7 +294,12 @@ impl State {
                     child.interrupt();
                 }
             }
-            ChildCommand::Send { channel, message } => self.send_to_child(channel, message),
+            ChildCommand::Send { channel, mut message } => {
+                if channel == Channel::Shell && is_cell(&message) {
+                    self.name_devices(&mut message);
+                }
+                self.send_to_child(channel, message);
+            }
             ChildCommand::Apply(apply) => self.apply(*apply),
             ChildCommand::Scrub { id } => self.order(Order::Scrub { id }),
             ChildCommand::Touches { id, code, of } => self.order(Order::Touches { id, code, of }),
@@ -304,6 +350,26 @@ impl State {
         }
     }
 
+    /// Tells the cell which GPUs are lent to it, in its request's metadata.
+    fn name_devices(&self, message: &mut crate::message::JupyterMessage) {
+        let Some(lease) = &self.lease else {
+            return;
+        };
+        let mut metadata = serde_json::from_slice::<Value>(&message.metadata).unwrap_or_default();
+        if !metadata.is_object() {
+            metadata = json!({});
+        }
+        if !metadata["nbos"].is_object() {
+            metadata["nbos"] = json!({});
+        }
+        metadata["nbos"]["devices"] = lease
+            .devices
+            .iter()
+            .map(|device| json!({"index": device.index, "uuid": device.uuid}))
+            .collect();
+        message.metadata = metadata.to_string().into();
+    }
+
     fn start_child(&mut self) {
         self.next_child += 1;
         let incarnation = Incarnation(self.next_child);
@@ -339,19 +405,38 @@ impl State {
         self.child = Some(child::spawn(start, sink));
     }
 
-    fn lease(&self, msg_id: String, count: u32) {
+    fn lease(&mut self, msg_id: String, count: u32, within: Micros, on_condition: bool) {
         let gpus = self.around.gpus.clone();
         let myself = self.myself.clone();
         let request = LeaseRequest {
             holder: self.identity.kernel.to_string(),
             epoch: self.core.state().epoch().0,
             count,
-            within: LEASE_WITHIN,
+            within: Duration::from_micros(within),
+            terms: if on_condition { Terms::Conditional } else { Terms::Firm },
         };
-        tokio::spawn(async move {
+        self.lease_asked += 1;
+        let asked = self.lease_asked;
+        let waiting = tokio::spawn(async move {
             let lease = gpus.lease(request).await;
-            let _ = myself.cast(Message::Leased { msg_id, lease });
+            let _ = myself.cast(Message::Leased { asked, msg_id, lease });
         });
+        if let Some((_, before)) = self.leasing.replace((asked, waiting)) {
+            before.abort();
+        }
+    }
+
+    pub(super) fn release(&self, lease: nbos_gpu::LeaseId) {
+        let gpus = self.around.gpus.clone();
+        tokio::spawn(async move { gpus.release(lease).await });
+    }
+
+    /// What was lent on condition is wanted.
+    fn confirm_lease(&mut self) {
+        if let Some(past) = Instant::now().checked_sub(RENEW_EVERY) {
+            self.lease_renewed = past;
+        }
+        self.renew_lease();
     }
 
     /// The running cell keeps its GPUs as long as it runs.
@@ -394,17 +479,36 @@ impl State {
     }
 
     /// What a lease request came to.
-    pub(super) fn leased(&mut self, msg_id: String, lease: Result<nbos_gpu::Lease, nbos_gpu::Error>) {
+    pub(super) fn leased(&mut self, asked: u64, msg_id: String, lease: Result<nbos_gpu::Lease, nbos_gpu::Error>) {
+        if self.leasing.take_if(|(current, _)| *current == asked).is_none() {
+            // Nobody waits for it any more: it was granted as the line was left.
+            if let Ok(lease) = lease {
+                self.release(lease.id);
+            }
+            return;
+        }
         let result = match lease {
             Ok(lease) => {
-                self.lease = Some(lease);
+                if let Some(before) = self.lease.replace(lease) {
+                    self.release(before.id);
+                }
                 self.lease_renewed = Instant::now();
                 Ok(())
             }
-            Err(error) => Err(format!("{}: {error}", error.code())),
+            Err(error) => Err(Failure {
+                code: error.code().to_owned(),
+                message: error.to_string(),
+            }),
         };
         self.step(Event::Leased { msg_id, result });
     }
+}
+
+/// Cells run one at a time, and what the lease holds is the running one's.
+fn is_cell(message: &crate::message::JupyterMessage) -> bool {
+    message
+        .header_fields()
+        .is_some_and(|fields| fields.msg_type == "execute_request")
 }
 
 /// A number from a name, the same on every host (FNV-1a).

@@ -12,7 +12,7 @@ pub(crate) struct CellStarted {
     /// The request's header, verbatim.
     pub header: Bytes,
     pub executor: Executor,
-    /// The executor's epoch; one above the session's when it has no executor yet.
+    /// The executor's epoch; one above the session's when its proposer becomes the executor by it.
     pub epoch: Epoch,
     /// GPUs leased for the cell.
     pub gpus: u32,
@@ -23,9 +23,9 @@ impl KernelState {
         if let Some(seq) = self.outcomes.seq_of(&command.msg_id) {
             return Applied::AlreadyDone { seq };
         }
-        let first = self.executor.is_none() && command.epoch == self.epoch.next();
+        let takes_over = command.epoch == self.epoch.next();
         let mine = self.executor == Some(command.executor) && command.epoch == self.epoch;
-        if self.running.is_some() || !(first || mine) {
+        if self.running.is_some() || !(takes_over || mine) {
             return Applied::Stale;
         }
         let seq = self.cells.next();

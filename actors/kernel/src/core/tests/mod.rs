@@ -3,10 +3,12 @@
 //! Each cell appends its own name to a list; some make or use a large value, make changes that only a full pass finds, pin a
 //! variable or touch it. Whatever happens: a cell that was acknowledged `ok` is in the list exactly once and in order, a cell that
 //! was refused is not in it, what a full pass found is never lost once committed and never comes out of order, every process holds
-//! what the log says, and once faults stop the next cell runs. Repeat one schedule with
+//! what the log says, no cell runs without the GPUs that it asked for, none of them stays lent, and once faults stop the next cell
+//! runs. Repeat one schedule with
 //! `NBOS_SEED=n cargo nextest run -p nbos-kernel schedules`,
 //! and more of them with `NBOS_SEEDS=n`.
 
+mod gpus;
 mod python;
 mod view;
 mod world;
@@ -35,7 +37,15 @@ fn schedules() {
     println!("{met:?}");
     // A schedule without progress proves nothing, nor do schedules that never meet what they are for.
     assert!(met.acknowledged > SEEDS * 3, "too few cells: {met:?}");
-    let rare = [met.scrubs, met.large, met.not_stored, met.needs, met.moved, met.touched];
+    let rare = [
+        met.scrubs,
+        met.large,
+        met.not_stored,
+        met.needs,
+        met.moved,
+        met.touched,
+        met.elected,
+    ];
     assert!(rare.iter().all(|times| *times > SEEDS / 100), "too few: {met:?}");
 }
 

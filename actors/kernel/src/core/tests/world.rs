@@ -1,24 +1,31 @@
 //! The world around three cores: a log, Python children, one gateway, and chance.
 
+mod chance;
+mod counts;
 mod hosts;
+mod node;
+mod requests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use nbos_mesh::NodeName;
 use nbos_objects::BlobId;
-use serde_json::json;
 
+use chance::Chance;
+pub(in crate::core::tests) use counts::Counts;
 use hosts::{Call, Errand, What};
+use node::Node;
+use requests::{gpus_in, request_message};
 
-use super::python::{Python, WORDS};
+use super::gpus::Gpus;
+use super::python::WORDS;
 use super::view::View;
-use crate::core::{Action, ChildEvent, Core, Event, Liveness, Member, ProposalId, Settings, Ticket};
+use crate::core::{Action, ChildEvent, Event, Failure, Liveness, ProposalId, Settings, Ticket};
 use crate::id::KernelId;
 use crate::message::JupyterMessage;
-use crate::protocol::{Channel, EventBody, KernelSpec, Origin, ReplicaReply, ReplicaRequest};
-use crate::state::{Command, Executor};
+use crate::protocol::{Channel, EventBody, Origin, ReplicaReply, ReplicaRequest};
+use crate::state::Command;
 
 const HOSTS: [&str; 3] = ["h1", "h2", "h3"];
 const CELLS: usize = 8;
@@ -53,70 +60,18 @@ pub(super) struct World {
     pub(super) counts: Counts,
 }
 
-/// What schedules have met, so that nobody believes in tests that test nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) acknowledged: u64,
-    pub(super) scrubs: u64,
-    pub(super) large: u64,
-    pub(super) not_stored: u64,
-    pub(super) needs: u64,
-    pub(super) moved: u64,
-    pub(super) touched: u64,
-}
-
-impl std::ops::AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.acknowledged += other.acknowledged;
-        self.scrubs += other.scrubs;
-        self.large += other.large;
-        self.not_stored += other.not_stored;
-        self.needs += other.needs;
-        self.moved += other.moved;
-        self.touched += other.touched;
-    }
-}
-
-struct Node {
-    core: Core,
-    life: u64,
-    applied: usize,
-    up: bool,
-    child: Option<Python>,
-    /// Chunks on its disk.
-    chunks: BTreeSet<BlobId>,
-}
-
-struct Chance(u64);
-
-impl Chance {
-    /// xorshift64*: enough for schedules, and the same everywhere.
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    fn one_in(&mut self, bound: usize) -> bool {
-        self.below(bound) == 0
-    }
-}
-
 impl World {
     pub(super) fn new(seed: u64) -> Self {
         let kernel = KernelId::random();
         let settings = Settings {
             defer_above: if seed.is_multiple_of(2) { 0 } else { 1_000 },
+            // Longer than any schedule: nobody starves.
+            gpu_wait: 1_000_000_000,
         };
         let nodes = (0..3).map(|index| Node::new(kernel, index, 0, settings)).collect();
         let mut world = Self {
             seed,
-            chance: Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
+            chance: Chance::new(seed),
             now: 1_000_000,
             kernel,
             log: Vec::new(),
@@ -202,7 +157,7 @@ impl World {
             5_000 + self.chance.next() % 20_000
         };
         let node = self.chance.below(3);
-        match self.chance.below(if self.calm { 12 } else { 17 }) {
+        match self.chance.below(if self.calm { 14 } else { 19 }) {
             0 => self.submit_something(),
             1 | 2 => self.commit_one(),
             3 | 4 => self.apply_one(node),
@@ -211,11 +166,13 @@ impl World {
             8 | 9 => self.run_errand(),
             10 => self.child_step(node),
             11 => self.scrub(node),
-            12 => self.lose_one(),
-            13 if self.chance.one_in(6) => self.crash(node),
-            14 => self.restart(node),
-            15 if self.chance.one_in(4) => self.suspect(node),
-            16 if self.chance.one_in(4) => self.ask_handover(node),
+            12 => self.serve_gpus(node),
+            13 => self.others_come_and_go(node),
+            14 => self.lose_one(),
+            15 if self.chance.one_in(6) => self.crash(node),
+            16 => self.restart(node),
+            17 if self.chance.one_in(4) => self.suspect(node),
+            18 if self.chance.one_in(4) => self.ask_handover(node),
             _ => self.tell_liveness(),
         }
     }
@@ -224,7 +181,8 @@ impl World {
         let submitted = self.replies.len() + self.pending.len();
         if submitted < CELLS && (self.pending.len() < 2 || self.chance.one_in(3)) {
             let id = format!("cell-{submitted}");
-            let words: Vec<&str> = WORDS.into_iter().filter(|_| self.chance.one_in(4)).collect();
+            let mut words: Vec<&str> = WORDS.into_iter().filter(|_| self.chance.one_in(4)).collect();
+            words.extend([None, Some("gpus=1"), Some("gpus=2")][self.chance.below(3)]);
             self.codes.insert(id.clone(), words.join(" "));
             self.pending.push_back(id.clone());
             self.order.push(id);
@@ -309,9 +267,6 @@ impl World {
         if self.nodes[node].up && applied < self.log.len() {
             self.nodes[node].applied += 1;
             let command = Arc::clone(&self.log[applied]);
-            if std::env::var("NBOS_TRACE").is_ok() {
-                println!("{} applies {applied} {command:?}", HOSTS[node]);
-            }
             let before = View::of(self.nodes[node].core.state(), &self.contents);
             self.step(node, Event::Applied(command));
             let after = View::of(self.nodes[node].core.state(), &self.contents);
@@ -359,6 +314,23 @@ impl World {
         }
     }
 
+    /// The ledger looks at its line.
+    fn serve_gpus(&mut self, node: usize) {
+        self.nodes[node].gpus.expire(self.now);
+        if let Some((msg_id, result)) = self.nodes[node].gpus.serve(self.now) {
+            let result = result.map_err(|code| Failure {
+                code: code.to_owned(),
+                message: "no room".to_owned(),
+            });
+            self.step(node, Event::Leased { msg_id, result });
+        }
+    }
+
+    fn others_come_and_go(&mut self, node: usize) {
+        let most = self.nodes[node].gpus.others + self.nodes[node].gpus.free();
+        self.nodes[node].gpus.others = self.chance.below(most as usize + 1) as u32;
+    }
+
     fn tick(&mut self, node: usize) {
         let silent = self.nodes.iter().filter(|node| node.up).count() < 2;
         if self.nodes[node].up {
@@ -374,6 +346,7 @@ impl World {
     fn crash(&mut self, node: usize) {
         self.nodes[node].up = false;
         self.nodes[node].child = None;
+        self.nodes[node].gpus = Gpus::default();
         let lost: Vec<Ticket> = self
             .calls
             .iter()
@@ -450,19 +423,20 @@ impl World {
                 self.child_step(node);
                 self.scrub(node);
                 self.tick(node);
+                self.serve_gpus(node);
             }
         }
     }
 
     fn step(&mut self, node: usize, event: Event) -> Vec<(Ticket, ReplicaReply)> {
+        let heard = traced().then(|| format!("{event:?}"));
         let actions = self.nodes[node].core.step(self.now, event);
+        if let Some(heard) = heard {
+            println!("{} {}: {heard}\n    {actions:?}", self.now, HOSTS[node]);
+        }
         let mut answers = Vec::new();
         for action in actions {
             match action {
-                Action::Propose { id, command } if std::env::var("NBOS_TRACE").is_ok() => {
-                    println!("{} proposes {command:?}", HOSTS[node]);
-                    self.proposals.push_back((node, id, command));
-                }
                 Action::Propose { id, command } => self.proposals.push_back((node, id, command)),
                 Action::Answer { ticket, reply } => answers.push((ticket, reply)),
                 Action::Publish {
@@ -474,15 +448,43 @@ impl World {
                 Action::Fetch { key, chunks } => self.begin(node, What::Fetch { key, chunks }),
                 Action::Pull(chunks) => self.begin(node, What::Pull(chunks)),
                 Action::AskScrub { asked, host, .. } => self.ask_other(node, &host, ReplicaRequest::Scrub, asked),
-                Action::AskMove { host, msg_id } => self.ask_other(node, &host, ReplicaRequest::Take { msg_id }, 0),
+                Action::AskMove { host, msg_id, lent } => {
+                    self.ask_other(node, &host, ReplicaRequest::Take { msg_id, lent }, 0);
+                }
+                Action::AskRoom { host, room } => {
+                    self.ask_other(node, &host, ReplicaRequest::Room(room), 0);
+                }
+                Action::LeaveRoom { host, election } => {
+                    self.ask_other(node, &host, ReplicaRequest::LeaveRoom { election }, 0);
+                }
+                Action::Lease {
+                    msg_id,
+                    gpus,
+                    within,
+                    on_condition,
+                } => {
+                    let now = self.now;
+                    self.nodes[node].gpus.ask(now, msg_id, gpus, within, on_condition);
+                }
+                Action::LeaveLine => self.nodes[node].gpus.leave_line(),
+                Action::ReleaseLease => self.nodes[node].gpus.release(),
+                Action::ConfirmLease => {
+                    if !self.nodes[node].gpus.confirm() {
+                        self.begin(
+                            node,
+                            What::Answer {
+                                event: Event::LeaseLost,
+                            },
+                        );
+                    }
+                }
                 Action::Publish { .. }
                 | Action::Forward { .. }
                 | Action::StopStoring
                 | Action::Subscribe { .. }
                 | Action::Unsubscribe { .. }
                 | Action::NewEpoch(_)
-                | Action::Lease { .. }
-                | Action::ReleaseLease => {}
+                | Action::ForwardInterrupt { .. } => {}
             }
         }
         for (ticket, reply) in &answers {
@@ -508,6 +510,11 @@ impl World {
             .filter(|id| self.replies.get(*id).is_some_and(|status| status == "ok"))
             .collect();
         for (host, node) in HOSTS.iter().zip(&self.nodes) {
+            assert!(
+                node.gpus.is_idle(),
+                "seed {}: GPUs stay lent or asked for on {host}",
+                self.seed
+            );
             let view = View::of(node.core.state(), &self.contents);
             let list = view.list.clone();
             let kept: Vec<&String> = list
@@ -541,38 +548,9 @@ impl World {
     }
 }
 
-impl Node {
-    fn new(kernel: KernelId, index: usize, life: u64, settings: Settings) -> Self {
-        let members = HOSTS
-            .iter()
-            .zip(1..)
-            .map(|(host, replica)| Member {
-                replica,
-                host: NodeName::from(*host),
-            })
-            .collect();
-        let me = Executor {
-            replica: index as u64 + 1,
-            incarnation: life,
-            life,
-        };
-        let core = Core::new(
-            kernel,
-            me,
-            NodeName::from(HOSTS[index]),
-            KernelSpec::default(),
-            members,
-            settings,
-        );
-        Self {
-            core,
-            life,
-            applied: 0,
-            up: true,
-            child: None,
-            chunks: BTreeSet::new(),
-        }
-    }
+/// `NBOS_TRACE=1` shows all that happens.
+fn traced() -> bool {
+    std::env::var("NBOS_TRACE").is_ok()
 }
 
 fn position(host: &NodeName) -> usize {
@@ -580,13 +558,4 @@ fn position(host: &NodeName) -> usize {
         .iter()
         .position(|known| *known == host.as_str())
         .expect("a known host")
-}
-
-fn request_message(id: &str, code: &str) -> JupyterMessage {
-    let header = json!({"msg_id": id, "msg_type": "execute_request", "session": "s"});
-    JupyterMessage::build(
-        &header,
-        Bytes::from_static(b"{}"),
-        &json!({"code": code, "stop_on_error": false}),
-    )
 }

@@ -3,7 +3,7 @@
 use nbos_mesh::NodeName;
 use nbos_objects::BlobId;
 
-use super::{World, position};
+use super::{HOSTS, World, gpus_in, position};
 use crate::core::tests::python::Python;
 use crate::core::{Arrival, ChildCommand, ChildEvent, Event, Failure, FetchFailure, Ticket};
 use crate::protocol::{ReplicaReply, ReplicaRequest};
@@ -150,11 +150,24 @@ impl World {
                     _ => None,
                 },
             },
-            ReplicaRequest::Take { msg_id } => {
+            ReplicaRequest::Take { msg_id, lent } => {
                 let done = matches!(reply, Some(ReplicaReply::Done));
-                self.counts.moved += u64::from(done);
+                self.counts.moved += u64::from(done && lent.is_none());
+                self.counts.elected += u64::from(done && lent.is_some());
                 Event::Moved { msg_id, done }
             }
+            ReplicaRequest::Room(room) => Event::Room {
+                election: room.election,
+                host: NodeName::from(HOSTS[call.to]),
+                result: match reply {
+                    Some(ReplicaReply::Done) => Ok(()),
+                    Some(ReplicaReply::Refused { code, message }) => Err(Failure { code, message }),
+                    _ => Err(Failure {
+                        code: "NB0413".to_owned(),
+                        message: "silent".to_owned(),
+                    }),
+                },
+            },
             _ => return,
         };
         self.errands.push_back(Errand {
@@ -193,6 +206,19 @@ impl World {
                 if let Some(python) = self.nodes[node].child.as_mut() {
                     python.inbox.push_back(event);
                     python.order(ChildCommand::Apply(apply));
+                }
+            }
+            ChildCommand::Send { channel, message } => {
+                let content: serde_json::Value = serde_json::from_slice(&message.content).expect("a request is JSON");
+                let needs = gpus_in(content["code"].as_str().unwrap_or_default());
+                let held = self.nodes[node].gpus.held();
+                assert!(
+                    held >= needs,
+                    "seed {}: a cell runs on {held} GPUs and needs {needs}",
+                    self.seed
+                );
+                if let Some(python) = self.nodes[node].child.as_mut() {
+                    python.order(ChildCommand::Send { channel, message });
                 }
             }
             command => {

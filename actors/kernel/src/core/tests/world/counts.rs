@@ -1,0 +1,27 @@
+//! What schedules meet.
+
+/// What schedules have met, so that nobody believes in tests that test nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::core::tests) struct Counts {
+    pub(in crate::core::tests) acknowledged: u64,
+    pub(in crate::core::tests) scrubs: u64,
+    pub(in crate::core::tests) large: u64,
+    pub(in crate::core::tests) not_stored: u64,
+    pub(in crate::core::tests) needs: u64,
+    pub(in crate::core::tests) moved: u64,
+    pub(in crate::core::tests) touched: u64,
+    pub(in crate::core::tests) elected: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.acknowledged += other.acknowledged;
+        self.scrubs += other.scrubs;
+        self.large += other.large;
+        self.not_stored += other.not_stored;
+        self.needs += other.needs;
+        self.moved += other.moved;
+        self.touched += other.touched;
+        self.elected += other.elected;
+    }
+}
