@@ -34,7 +34,7 @@ own_spec = importlib.util.spec_from_file_location("own_far", own_file)
 own_far = importlib.util.module_from_spec(own_spec); own_spec.loader.exec_module(own_far)
 # %%
 own_f = own_far.Far(); own_far.value += "!"
-os.remove(own_file); os.rmdir(own_dir)
+import shutil; shutil.rmtree(own_dir)
 # %% check
 import sys
 assert own_far.value == "[1]!" and own_far.twice(4) == 8 and type(own_f) is own_far.Far and "own_far" not in sys.modules
