@@ -173,6 +173,13 @@ async fn a_cell_says_what_it_needs_and_learns_what_it_got() {
         .ok("print(nbos_kernel.gpus(), 'NBOS_GPUS' in os.environ, In[1].splitlines()[0])")
         .await;
     assert_eq!(told, "[] False # %%gpu 1\n", "nothing of it outlives the cell");
+    let mut pretends = Execute::new("print(nbos_kernel.gpus(), 'NBOS_GPUS' in os.environ)");
+    pretends.metadata = json!({"nbos": {"gpus": 0, "devices": [{"index": 0, "uuid": "GPU-of-others"}]}});
+    assert_eq!(
+        cells.run(&pretends).await.stdout(),
+        "[] False\n",
+        "nobody lends to themselves"
+    );
     let error = cells.fails("%%gpu many\nprint('ran')").await;
     assert!(error.evalue.contains("NB0414"), "{error:?}");
 }

@@ -108,7 +108,7 @@ impl Core {
                 epoch: self.state.epoch(),
                 round: self.next_order,
             },
-            until: now + self.settings.gpu_wait,
+            until: now.saturating_add(self.settings.gpu_wait),
             here: Line::out(why, now),
             there: BTreeMap::new(),
             told: false,

@@ -350,12 +350,17 @@ impl State {
         }
     }
 
-    /// Tells the cell which GPUs are lent to it, in its request's metadata.
+    /// Tells the cell which GPUs are lent to it, in its request's metadata. Only this replica may say so: what a client wrote
+    /// there goes.
     fn name_devices(&self, message: &mut crate::message::JupyterMessage) {
+        let mut metadata = serde_json::from_slice::<Value>(&message.metadata).unwrap_or_default();
         let Some(lease) = &self.lease else {
+            let nbos = metadata.get_mut("nbos").and_then(Value::as_object_mut);
+            if nbos.is_some_and(|nbos| nbos.remove("devices").is_some()) {
+                message.metadata = metadata.to_string().into();
+            }
             return;
         };
-        let mut metadata = serde_json::from_slice::<Value>(&message.metadata).unwrap_or_default();
         if !metadata.is_object() {
             metadata = json!({});
         }
