@@ -306,4 +306,16 @@ pub struct KernelSpec {
     pub path: Option<String>,
     /// GPUs a cell gets unless its metadata says otherwise.
     pub gpus: u32,
+    /// Bytes of memory that each of these GPUs must have.
+    pub vram: u64,
+    /// Bytes of main memory that a replica is expected to need.
+    pub memory: u64,
+}
+
+impl KernelSpec {
+    /// Whom the kernel belongs to, as far as sharing GPUs is concerned: what front ends for many users put into its environment, else
+    /// nobody in particular.
+    pub fn user(&self) -> &str {
+        self.env.get("KERNEL_USERNAME").map_or("", String::as_str)
+    }
 }

@@ -40,6 +40,10 @@ pub(super) struct Create {
 #[serde(default)]
 struct Resources {
     gpus: Option<u32>,
+    /// Bytes that each of them must have.
+    vram: Option<u64>,
+    /// Bytes of main memory.
+    memory: Option<u64>,
 }
 
 pub(super) async fn list(app: web::Data<App>) -> HttpResponse {
@@ -141,6 +145,8 @@ fn spec(create: Create) -> Result<KernelSpec, Error> {
         env,
         path: create.path.filter(|path| !path.is_empty()),
         gpus,
+        vram: create.resources.vram.unwrap_or(0),
+        memory: create.resources.memory.unwrap_or(0),
     })
 }
 
