@@ -214,6 +214,11 @@ impl Boot<'_> {
                 &gpu_supervisor,
             )
             .await?,
+            control: self
+                .config
+                .with_role(Role::Control)
+                .map(|node| NodeName::from(node.name.as_str()))
+                .collect(),
             guard,
             python: PythonOptions {
                 interpreter: self.paths.python.interpreter.clone(),

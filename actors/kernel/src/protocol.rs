@@ -17,6 +17,9 @@ use crate::message::JupyterMessage;
 /// Mesh path of a gateway's event endpoint.
 pub const GATEWAY_PATH: &str = "gateway";
 
+/// Mesh path at which control nodes hear of cells without room.
+pub const RELOCATE_PATH: &str = "relocate";
+
 /// A gateway renews its subscription this often; also how soon a lost event is noticed.
 pub const SUBSCRIPTION_RENEWAL: Duration = Duration::from_millis(1_000);
 
@@ -128,6 +131,18 @@ pub struct Room {
     pub gpus: u32,
     /// How long to stand in the host's line for them.
     pub within_us: u64,
+}
+
+/// Cast by an executor to every control node: a cell stands in the lines of all of its kernel's hosts and none has room. Whoever
+/// schedules may move a replica to a host that has; the cell's election asks that host as soon as the replica there is a member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relocate {
+    pub kernel: KernelId,
+    pub gpus: u32,
+    /// Bytes of memory that each of them must have.
+    pub vram: u64,
+    /// How long the cell has stood in line.
+    pub waited_us: u64,
 }
 
 /// A cell that goes to where its GPUs are.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use nbos_consensus::Groups;
 use nbos_gpu::Gpus;
-use nbos_mesh::Mesh;
+use nbos_mesh::{Mesh, NodeName};
 use nbos_objects::Objects;
 use tokio::sync::Semaphore;
 
@@ -32,6 +32,8 @@ pub struct Surroundings {
     pub groups: Groups,
     pub objects: Objects,
     pub gpus: Gpus,
+    /// Nodes that can have a replica moved to another host.
+    pub control: Vec<NodeName>,
     pub guard: Guard,
     pub python: PythonOptions,
     /// The `[kernel]` table.
