@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nbos_gpu::{DeviceState, GpuInfo, Gpus};
+use nbos_gpu::{DeviceState, GpuInfo, Gpus, Line};
 use nbos_scheduler::{ControlHandle, HostLoad};
 
 /// A decision that is a second old is checked by the ledger anyway.
@@ -13,17 +13,17 @@ pub(crate) async fn report(gpus: Gpus, control: ControlHandle) {
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
-        match gpus.inventory().await {
-            Ok(devices) => {
+        match (gpus.inventory().await, gpus.line().await) {
+            (Ok(devices), Ok(line)) => {
                 let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-                control.report(&load(&devices, &meminfo));
+                control.report(&load(&devices, line, &meminfo));
             }
-            Err(error) => tracing::debug!(%error, "load not known"),
+            (Err(error), _) | (_, Err(error)) => tracing::debug!(%error, "load not known"),
         }
     }
 }
 
-fn load(devices: &[GpuInfo], meminfo: &str) -> HostLoad {
+fn load(devices: &[GpuInfo], line: Line, meminfo: &str) -> HostLoad {
     let count = |state: fn(DeviceState) -> bool| {
         let counted = devices.iter().filter(|device| state(device.state));
         u32::try_from(counted.count()).unwrap_or(u32::MAX)
@@ -37,7 +37,8 @@ fn load(devices: &[GpuInfo], meminfo: &str) -> HostLoad {
         vram: working.map(|device| device.memory_total).min().unwrap_or_default(),
         memory: bytes_of(meminfo, "MemTotal:"),
         memory_available: bytes_of(meminfo, "MemAvailable:"),
-        ..HostLoad::default()
+        waiting: line.requests,
+        waiting_gpus: line.devices,
     }
 }
 
@@ -70,7 +71,12 @@ mod tests {
             device(DeviceState::Unreadable, 0),
         ];
         let meminfo = "MemTotal:       16384 kB\nMemFree: 1 kB\nMemAvailable:    8192 kB\n";
-        let load = load(&devices, meminfo);
+        let line = Line {
+            requests: 2,
+            devices: 5,
+        };
+        let load = load(&devices, line, meminfo);
+        assert_eq!((load.waiting, load.waiting_gpus), (2, 5));
         assert_eq!((load.gpus, load.free, load.leased, load.vram), (3, 1, 1, 40));
         assert_eq!((load.memory, load.memory_available), (16 << 20, 8 << 20));
         assert_eq!(bytes_of("", "MemTotal:"), 0);

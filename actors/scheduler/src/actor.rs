@@ -14,12 +14,13 @@ use nbos_mesh::{Fault, Mesh, NodeName, PeerState, Post, Responder, codec};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{Semaphore, watch};
 
-use crate::choice::{Cluster, Need, Wish, choose};
+use crate::choice::{Cluster, Need, When, Wish, choose};
 use crate::load::Loads;
 use crate::mover;
 use crate::moves::Why;
 use crate::placement::{Candidate, place};
 use crate::protocol::{CONTROL_PATH, Reply, Request, WATCH_PATIENCE};
+use crate::relocator::Relocator;
 use crate::state::{Command, ControlState, Duty, Outcome};
 use crate::upkeep::{left, upkeep};
 use nbos_kernel::protocol::{ReplicaInfo, ReplicaReply, ReplicaRequest, to_bytes};
@@ -65,6 +66,7 @@ impl Actor for Scheduler {
 
     async fn pre_start(&self, myself: ActorRef<Post>, around: Arguments) -> Result<State, ActorProcessingErr> {
         around.mesh.register(CONTROL_PATH, myself.get_derived());
+        Actor::spawn_linked(None, Relocator, around.clone(), myself.get_cell()).await?;
         let background = vec![
             tokio::spawn(around.clone().keep_up()),
             tokio::spawn(mover::keep_moving(around.clone())),
@@ -123,7 +125,11 @@ impl State {
             let reply = match request {
                 Request::Create { id, spec } => around.create(id, spec).await,
                 Request::Change(command) => around.propose(command).await,
-                Request::Move { kernel, from, to } => around.begin_move(kernel, from, to).await,
+                Request::Move { kernel, from, to } => {
+                    around
+                        .begin_move(kernel, (from, to), None, When::Ever, Why::Asked)
+                        .await
+                }
                 Request::Drain { host, duty } => around.drain(host, duty).await,
                 Request::Load(_) => Reply::Same,
                 Request::Watch { version } => around.watch(version).await,
@@ -203,8 +209,16 @@ impl Arguments {
         }
     }
 
-    /// Somebody wants a replica moved. Any control node decides: of two who do at once the group takes the first.
-    async fn begin_move(&self, kernel: KernelId, from: Option<NodeName>, to: Option<NodeName>) -> Reply {
+    /// Somebody wants a replica moved, from and to where it says. Any control node decides: of two who do at once the group takes the
+    /// first.
+    pub(crate) async fn begin_move(
+        &self,
+        kernel: KernelId,
+        (from, to): (Option<NodeName>, Option<NodeName>),
+        need: Option<Need>,
+        when: When,
+        why: Why,
+    ) -> Reply {
         let state = Arc::clone(&self.view.borrow());
         let Some(record) = state.kernels.get(&kernel) else {
             return Reply::TryAgain {
@@ -216,14 +230,14 @@ impl Arguments {
         let wish = Wish {
             from,
             to,
-            need: Need::of(record),
+            need: need.unwrap_or_else(|| Need::of(record)),
+            when,
             executor: newest.and_then(|info| info.executor.clone()),
             pinned: newest
                 .into_iter()
                 .flat_map(|info| &info.pinned)
                 .map(|pinned| NodeName::from(pinned.home.as_str()))
                 .collect(),
-            ..Wish::default()
         };
         match self.seen(&state, |cluster| choose(cluster, record, &wish)) {
             Ok((replica, to)) => {
@@ -231,7 +245,7 @@ impl Arguments {
                     kernel,
                     from: replica,
                     to,
-                    why: Why::Asked,
+                    why,
                     at_us: unix_us(),
                 })
                 .await
@@ -269,7 +283,7 @@ impl Arguments {
     }
 
     /// Has something decided by what is known here now.
-    fn seen<T>(&self, state: &ControlState, decide: impl FnOnce(&Cluster<'_>) -> T) -> T {
+    pub(crate) fn seen<T>(&self, state: &ControlState, decide: impl FnOnce(&Cluster<'_>) -> T) -> T {
         let loads = self.loads.newest();
         let up: BTreeSet<NodeName> = state.hosts.keys().filter(|host| self.is_up(host)).cloned().collect();
         decide(&Cluster {

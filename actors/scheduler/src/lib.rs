@@ -7,6 +7,7 @@
 mod actor;
 mod choice;
 mod client;
+mod demand;
 mod error;
 mod handle;
 mod load;
@@ -15,6 +16,7 @@ mod mover;
 mod moves;
 mod placement;
 mod protocol;
+mod relocator;
 mod state;
 mod upkeep;
 mod view;
