@@ -174,6 +174,7 @@ impl Boot<'_> {
             group,
             view: view.clone(),
             replicas: self.config.cluster.replicas,
+            loads: nbos_scheduler::Loads::default(),
         };
         let scheduler = ChildSpec::new("control", "scheduler", Restart::Permanent, move |supervisor| {
             let arguments = arguments.clone();
@@ -214,6 +215,11 @@ impl Boot<'_> {
                 &gpu_supervisor,
             )
             .await?,
+            control: self
+                .config
+                .with_role(Role::Control)
+                .map(|node| NodeName::from(node.name.as_str()))
+                .collect(),
             guard,
             python: PythonOptions {
                 interpreter: self.paths.python.interpreter.clone(),
