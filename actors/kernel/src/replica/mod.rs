@@ -7,18 +7,15 @@ mod members;
 mod message;
 mod perform;
 
-use std::sync::Arc;
-
 use nbos_consensus::Groups;
 use nbos_gpu::Gpus;
 use nbos_mesh::Mesh;
 use nbos_objects::Objects;
-use tokio::sync::Semaphore;
 
 pub use actor::spawn;
 pub use handle::ReplicaHandle;
 
-use crate::child::{Guard, PythonOptions};
+use crate::child::{Guard, WarmPool};
 use crate::core::Member;
 use crate::id::KernelId;
 use crate::options::Options;
@@ -33,11 +30,10 @@ pub struct Surroundings {
     pub objects: Objects,
     pub gpus: Gpus,
     pub guard: Guard,
-    pub python: PythonOptions,
+    /// Where Python processes come from.
+    pub warm: WarmPool,
     /// The `[kernel]` table.
     pub options: Options,
-    /// Limits how many Python processes start at once.
-    pub starts: Arc<Semaphore>,
 }
 
 /// Which replica this is.
