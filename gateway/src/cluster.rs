@@ -315,12 +315,14 @@ impl Cluster {
                 (PeerState::Suspected | PeerState::Up { .. }, None) => "suspected",
             };
             let ratio = answer.as_ref().map(|info| info.subscription_millis as f64 / 1_000.0);
+            let warm = answer.as_ref().map(|info| info.warm);
             json!({
                 "name": host,
                 "incarnation": answer.as_ref().map_or(record.incarnation, |info| info.incarnation),
                 "status": status,
                 "gpus": answer.map(|info| info.gpus).unwrap_or_default(),
                 "replicas": counts.get(host).copied().unwrap_or_default(),
+                "warm": warm,
                 "subscription_ratio": ratio,
             })
         });

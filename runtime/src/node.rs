@@ -8,14 +8,13 @@ use anyhow::Context;
 use nbos_consensus::{GroupId, GroupOptions, Groups, Health, LogOptions, ReplicaId};
 use nbos_gateway::{Gateway, GatewayOptions};
 use nbos_gpu::{GpuOptions, Gpus};
-use nbos_host::{Host, NodeActor};
-use nbos_kernel::{Guard, PythonOptions, Surroundings};
+use nbos_host::{Host, NodeActor, Warm};
+use nbos_kernel::{Guard, PythonOptions, Surroundings, WarmPool};
 use nbos_mesh::{Mesh, MeshOptions, NodeName};
 use nbos_objects::Objects;
 use nbos_scheduler::{ControlHandle, ControlMachine, Scheduler};
 use nbos_supervision::{ChildSpec, Intensity, Options, Restart, Supervisor, SupervisorHandle, Tree};
 use ractor::Actor;
-use tokio::sync::Semaphore;
 
 use crate::config::{ClusterConfig, NodeTable, Role};
 use crate::python::PythonEnv;
@@ -199,6 +198,7 @@ impl Boot<'_> {
             ..often.intensity
         };
         let replicas = self.below(&host, "replicas", often).await?;
+        let warm = self.warm(&host, &guard).await?;
         let surroundings = Surroundings {
             mesh: mesh.clone(),
             groups: groups.clone(),
@@ -221,13 +221,8 @@ impl Boot<'_> {
                 .map(|node| NodeName::from(node.name.as_str()))
                 .collect(),
             guard,
-            python: PythonOptions {
-                interpreter: self.paths.python.interpreter.clone(),
-                shim_path: self.paths.python.shim_path.clone(),
-                socket_dir: self.sockets.to_owned(),
-            },
+            warm,
             options: self.config.kernel.clone(),
-            starts: Arc::new(Semaphore::new(self.config.kernel.starts_at_once)),
         };
         let arguments = nbos_host::Arguments {
             surroundings,
@@ -247,6 +242,37 @@ impl Boot<'_> {
         });
         host.add(spec).await?;
         Ok(())
+    }
+
+    /// The zygote, and the kernels started ahead.
+    async fn warm(&self, host: &SupervisorHandle, guard: &Guard) -> anyhow::Result<WarmPool> {
+        let python = PythonOptions {
+            interpreter: self.paths.python.interpreter.clone(),
+            shim_path: self.paths.python.shim_path.clone(),
+            socket_dir: self.sockets.to_owned(),
+            hash_seed: self.hash_seed(),
+        };
+        let (options, policy) = (&self.config.kernel, self.config.kernel.pool);
+        let path = format!("{}/warm", host.path());
+        let pool = WarmPool::new(python, options, guard.clone(), self.tree, &path);
+        let kept = pool.clone();
+        let spec = ChildSpec::new("warm", "warm-pool", Restart::Permanent, move |supervisor| {
+            let arguments = (kept.clone(), policy);
+            async move {
+                Ok(Actor::spawn_linked(None, Warm, arguments, supervisor)
+                    .await?
+                    .0
+                    .get_cell())
+            }
+        });
+        host.add(spec).await?;
+        Ok(pool)
+    }
+
+    /// The same on every node, and known to nobody else.
+    fn hash_seed(&self) -> u32 {
+        let seed = blake3::derive_key("nbos 2026 hash seed of kernels", self.secrets.mesh.expose().as_bytes());
+        u32::from_le_bytes([seed[0], seed[1], seed[2], seed[3]])
     }
 
     async fn gateway(

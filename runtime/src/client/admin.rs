@@ -40,6 +40,9 @@ pub struct Host {
     /// The host's replicas: their number or their list.
     #[serde(default)]
     pub replicas: Value,
+    /// Kernels started ahead that wait for somebody to start one.
+    #[serde(default)]
+    pub warm: Option<u32>,
     /// GPUs that its replicas may ask for, in relation to those it has.
     #[serde(default)]
     pub subscription_ratio: Option<f64>,

@@ -19,6 +19,7 @@ pub(crate) fn hosts(hosts: &[Host]) -> String {
             host.status.clone(),
             format!("{leased} of {} leased", host.gpus.len()),
             count(&host.replicas),
+            host.warm.map_or_else(|| "-".into(), |warm| warm.to_string()),
             host.subscription_ratio
                 .map_or_else(|| "-".into(), |ratio| format!("{ratio:.2}")),
             host.gpus
@@ -30,7 +31,7 @@ pub(crate) fn hosts(hosts: &[Host]) -> String {
         ]
     });
     table(
-        ["HOST", "STATUS", "GPUS", "REPLICAS", "SUBSCRIBED", "LEASES"],
+        ["HOST", "STATUS", "GPUS", "REPLICAS", "WARM", "SUBSCRIBED", "LEASES"],
         &rows.collect::<Vec<_>>(),
     )
 }
@@ -150,15 +151,15 @@ mod tests {
     #[test]
     fn hosts_with_leases() {
         let answer = json!([
-            {"name": "h1", "incarnation": 7, "status": "up", "replicas": 2, "subscription_ratio": 0.5, "gpus": [
+            {"name": "h1", "incarnation": 7, "status": "up", "replicas": 2, "warm": 1, "subscription_ratio": 0.5, "gpus": [
                 {"index": 0, "uuid": "u", "name": "sim", "lease": {"kernel": "12345678-aaaa", "epoch": 3}},
                 {"index": 1, "uuid": "v", "name": "sim", "lease": null}]},
             {"name": "h2", "status": "suspected", "replicas": [], "subscription_ratio": null, "gpus": []},
         ]);
         let expected = "\
-HOST  STATUS     GPUS           REPLICAS  SUBSCRIBED  LEASES
-h1    up         1 of 2 leased  2         0.50        0:12345678
-h2    suspected  0 of 0 leased  0         -
+HOST  STATUS     GPUS           REPLICAS  WARM  SUBSCRIBED  LEASES
+h1    up         1 of 2 leased  2         1     0.50        0:12345678
+h2    suspected  0 of 0 leased  0         -     -
 ";
         assert_eq!(hosts(&serde_json::from_value::<Vec<Host>>(answer).unwrap()), expected);
         assert_eq!(hosts(&[]), "no hosts\n");

@@ -28,6 +28,7 @@ from nbos_kernel.audit import Audit
 from nbos_kernel.capture import Capture
 from nbos_kernel.chunks import Interrupted
 from nbos_kernel.delta import Delta
+from nbos_kernel.given import move
 from nbos_kernel.scrub import Scrub
 from nbos_kernel.session import Session
 from nbos_kernel.shield import Shield
@@ -287,7 +288,7 @@ class Kernel(IPythonKernel):
         if header["t"] == "touches":
             self._side.send({"t": "touched", "id": header.get("id"), "names": self._capture.touches(*_question(header))})
             return
-        if header["t"] not in ("apply", "scrub"):
+        if header["t"] not in ("apply", "scrub", "begin"):
             self._side.die(EXIT_PROTOCOL, f"NB0903: a frame of unknown type {header['t']!r:.80}")
         self._arrivals += 1
         with self._arrived:
@@ -316,8 +317,20 @@ class Kernel(IPythonKernel):
             if self._audit is not None:
                 delta = self._audit.checked(delta)
             self._side_send({"kind": "scrub", "msg_id": None, "scrub": header.get("id")}, delta, start)
+        elif header["t"] == "begin":
+            self._begin(header)
         else:
             self._install(header, bodies)
+
+    def _begin(self, header: dict[str, Any]) -> None:
+        """A kernel that was started ahead is taken: now it is known for whom."""
+        assert self._side is not None
+        try:
+            move(header["env"], header["cwd"])
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            self._side.die(EXIT_PROTOCOL, f"NB0903: a begin frame that cannot be followed: {type(error).__name__}: {error}")
+        self._state.moved()
+        self._side.send({"t": "begun"})
 
     def _install(self, header: dict[str, Any], bodies: list[Body]) -> None:
         assert self._side is not None

@@ -79,6 +79,11 @@ class Session:
         self._parts = Parts(shell)
         self.codec.refresh()
 
+    def moved(self) -> None:
+        """The kernel was given its variables and its directory, before its first cell."""
+        for provider in self.ambient:
+            provider.moved()
+
     def settle(self) -> None:
         """After an apply."""
         self.history.settle()

@@ -1,5 +1,8 @@
 //! Frames of the side channel between the replica and its Python child: a plain JSON header and an opaque body.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use nbos_objects::BlobId;
@@ -68,6 +71,7 @@ enum Header {
         id: u64,
         names: Vec<String>,
     },
+    Begun {},
     Pong {},
 }
 
@@ -128,6 +132,10 @@ pub(crate) enum Order {
 #[derive(Debug, Serialize)]
 #[serde(tag = "t", rename_all = "lowercase")]
 enum OrderHeader<'a> {
+    Begin {
+        env: &'a BTreeMap<String, String>,
+        cwd: Option<&'a Path>,
+    },
     Apply {
         id: u64,
         need: Option<u64>,
@@ -156,6 +164,7 @@ pub(super) enum Frame {
     Applied { id: u64, failed: Vec<String> },
     Need { id: u64, keys: Vec<String> },
     Touched { id: u64, names: Vec<String> },
+    Begun,
     Pong,
 }
 
@@ -226,6 +235,7 @@ pub(super) async fn read<R: AsyncRead + Unpin>(from: &mut R, buffers: &Buffers) 
         }
         Header::Need { id, keys } => Ok(Frame::Need { id, keys }),
         Header::Touched { id, names } => Ok(Frame::Touched { id, names }),
+        Header::Begun {} => Ok(Frame::Begun),
         Header::Pong {} => Ok(Frame::Pong),
     }
 }
@@ -277,6 +287,16 @@ impl GroupHeader {
 
 fn blob_id(hex: &str) -> Result<BlobId, Error> {
     BlobId::from_hex(hex).ok_or_else(|| Error::Chunk(hex.to_owned()))
+}
+
+/// Tells a process that was started ahead its kernel's variables and directory.
+pub(super) async fn begin<W: AsyncWrite + Unpin>(
+    to: &mut W,
+    env: &BTreeMap<String, String>,
+    cwd: Option<&Path>,
+) -> Result<(), Error> {
+    write_header(to, &OrderHeader::Begin { env, cwd }, 0).await?;
+    Ok(to.flush().await?)
 }
 
 /// Writes an order; the bytes of buffers come from the store chunk by chunk, never all at once.
