@@ -12,6 +12,8 @@ Modules, from the wire upwards:
 - ``shield``      which moments of a cell an interrupt may cut
 - ``app``         start-up, without what a kernel under a replica does not need
 - ``devices``     the GPUs lent to the running cell
+- ``offload``     what the session has on them: only while a cell runs. ``residents``: torch's tensors, by ``homes`` and ``cuda``
+- ``simulated``   memory of simulated GPUs
 - ``debugger``    debugpy, loaded only when someone debugs
 - ``kernel``      ipykernel's request handling with capture and apply hooked in
 - ``static``      which names can a cell touch (before it runs)

@@ -8,7 +8,7 @@ A cell touches none when all that it can run is known to stay on the processor:
   are given something that lives on one; with a library loaded that takes the place of such packages (`_TAKEOVERS`),
   none but the standard library is. All others may: torch, jax, cupy, tensorflow, and any that is not known.
 - Every object that it can reach is plain data or an instance of a class of such a package or of the notebook.
-- A torch tensor in host memory may be read: compared, computed with, shown, and asked what is in `_LOOKS`. Whatever else tensors can do, ``to`` and ``backward`` above all, may move it.
+- A torch tensor in host memory that is not of a GPU (``homes``) may be read: compared, computed with, shown, and asked what is in `_LOOKS`. Whatever else tensors can do, ``to`` and ``backward`` above all, may move it.
 
 What hangs from IPython and from patched modules (``places``) runs unasked and counts as reached. Objects are looked
 through as they are now, for `_BUDGET` at most: more than that may lead anywhere.
@@ -22,6 +22,7 @@ import collections
 import dis
 import functools
 import gc
+import itertools
 import sys
 import time
 import types
@@ -31,6 +32,7 @@ from typing import Any, NamedTuple
 from IPython.core.inputtransformer2 import TransformerManager
 
 from nbos_kernel import static
+from nbos_kernel.homes import HOMES
 from nbos_kernel.kinds import ATOMS, is_loose, is_notebook_class
 from nbos_kernel.modules import TRACKED
 from nbos_kernel.pins import Placeholder
@@ -107,6 +109,8 @@ _LOOKS = frozenset(
 )
 _WARNINGS, _FIGURES = PLACE_PREFIX + "registry:warnings", PLACE_PREFIX + "pyplot"
 _PLAIN_CONTAINERS = frozenset({list, tuple, set, frozenset, collections.deque})
+# Long lists of these are looked through as one, so many levels deep.
+_ROWS, _MANY, _FLAT = frozenset({list, tuple, dict}), 100, 2
 _TABLES = frozenset({dict, collections.OrderedDict, collections.defaultdict, collections.Counter, types.MappingProxyType})
 
 
@@ -269,11 +273,19 @@ class _Search:
             else:
                 self._instance(obj, cls, path)
 
-    def _push(self, values: Iterable[Any], path: str) -> None:
+    def _push(self, values: Iterable[Any], path: str, depth: int = 0) -> None:
         values = list(values)
-        if not ATOMS.issuperset(map(type, values)):
-            self._keep.append(values)
-            self._work += [(value, path) for value in values if type(value) not in ATOMS]
+        kinds = set(map(type, values)) - ATOMS
+        if not kinds:
+            return
+        if depth < _FLAT and kinds <= _ROWS and len(values) > _MANY:
+            # Rows of plain values, most likely: no Python code runs for each.
+            rows = [value for value in values if type(value) in _ROWS]
+            self._push(itertools.chain.from_iterable(rows), path, depth + 1)
+            self._push(itertools.chain.from_iterable(row.values() for row in rows if type(row) is dict), path, depth + 1)
+            return
+        self._keep.append(values)
+        self._work += [(value, path) for value in values if type(value) not in ATOMS]
 
     def _module(self, module: types.ModuleType, path: str) -> None:
         name = module.__name__
@@ -378,6 +390,8 @@ class _Search:
         torch = sys.modules["torch"]
         if tensor.device.type not in ("cpu", "meta"):
             raise Doubt(f"'{path}' is a tensor on {tensor.device}")
+        if HOMES.of(tensor.untyped_storage()) is not None:
+            raise Doubt(f"'{path}' is a tensor of a GPU")
         if torch._C._len_torch_function_stack() or tensor._backward_hooks:
             raise Doubt(f"'{path}' is a tensor that calls functions")
         self._tensor = path
