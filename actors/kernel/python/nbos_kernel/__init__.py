@@ -13,9 +13,12 @@ Modules, from the wire upwards:
 - ``app``         start-up, without what a kernel under a replica does not need
 - ``zygote``      imports once and forks kernels; ``given``  what a kernel that was started ahead is told
 - ``devices``     the GPUs lent to the running cell
+- ``offload``     what the session has on them: only while a cell runs. ``residents``: torch's tensors, by ``homes`` and ``cuda``
+- ``simulated``   memory of simulated GPUs
 - ``debugger``    debugpy, loaded only when someone debugs
 - ``kernel``      ipykernel's request handling with capture and apply hooked in
 - ``static``      which names can a cell touch (before it runs)
+- ``reach``       can a cell touch a GPU (before it runs)
 - ``kinds``       what the walk and the pickler tell apart
 - ``walk``        which names share mutable objects (after it ran)
 - ``groups``      the known groups: members, shared objects, fingerprints, pins

@@ -73,6 +73,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--audit", action="store_true", help="compare what each delta makes in another process")
     args = parser.parse_args(argv)
     _close_stdin()
+    # torch.cuda.is_available() in a cell without GPUs would else start CUDA, which reads CUDA_VISIBLE_DEVICES once only.
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     debugger.install()
     side = Side(args.side)
     # As argv, not as a keyword: programs look for "IPKernelApp" in get_ipython().config.

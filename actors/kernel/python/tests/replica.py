@@ -149,6 +149,7 @@ class Result:
     body: bytes = b""
     deltas: Deltas = field(default_factory=list)  # what was found before, and the cell's own
     chunks: list[str] = field(default_factory=list)  # sent with them
+    reply_to: str = ""
 
 
 def outcome(client: BlockingKernelClient, reply: dict[str, Any], deadline: float) -> Result:
@@ -207,6 +208,7 @@ class Child:
         self.client: Any = None
         self.chunks: list[str] = []
         self.found: Deltas = []
+        self.released: list[dict[str, Any]] = []
 
     def ready(self) -> Child:
         if self.client is None:
@@ -230,6 +232,8 @@ class Child:
             elif header["t"] == "delta" and header["kind"] == "scrub" and header["scrub"] is None:
                 assert header["groups"] or header["deleted"]
                 self.found.append((header, body))
+            elif header["t"] == "released":
+                self.released.append(header)
             else:
                 return header, body
 
@@ -259,6 +263,16 @@ class Child:
             os.kill(self.pid, signal.SIGINT)
         return self.result(msg_id)
 
+    def lend(self, code: str, devices: Sequence[dict[str, Any]], interrupt_when: Any = None) -> Result:
+        """A cell with these GPUs."""
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False, "stop_on_error": True}
+        message = self.client.session.msg("execute_request", content, metadata={"nbos": {"devices": list(devices)}})
+        self.client.shell_channel.send(message)
+        if interrupt_when is not None:
+            interrupt_when()
+            os.kill(self.pid, signal.SIGINT)
+        return self.result(message["header"]["msg_id"])
+
     def result(self, msg_id: str, delta: bool = True, own: tuple[dict[str, Any], bytes] | None = None) -> Result:
         """The result of a cell; `own` is its delta, if that was read already."""
         client = self.client
@@ -282,7 +296,7 @@ class Child:
         result = outcome(client, reply, self.deadline)
         if own is not None:
             assert own[0]["t"] == "delta" and own[0]["kind"] == "cell" and own[0]["msg_id"] == msg_id
-            result.delta, result.body = own
+            result.delta, result.body, result.reply_to = *own, msg_id
             result.deltas, result.chunks = [*self.found, own], self.chunks
             self.found, self.chunks = [], []
         return result

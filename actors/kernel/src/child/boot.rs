@@ -128,6 +128,7 @@ async fn connect(listener: &UnixListener, files: &ConnectionFile) -> Result<(Uni
         | Frame::Applied { .. }
         | Frame::Need { .. }
         | Frame::Touched { .. }
+        | Frame::Released(_)
         | Frame::Begun
         | Frame::Pong => return Err("it did not say hello first".to_owned()),
     }
