@@ -9,6 +9,7 @@ use ractor::rpc::CallResult;
 use ractor::{Actor, ActorRef, RpcReplyPort};
 
 use crate::actor::{Arguments, LedgerActor, device_name};
+use crate::awaited::Awaited;
 use crate::device::GpuDevice;
 use crate::hardware::{self, Hardware, Look};
 use crate::{Device, DeviceState, Error, GpuInfo, GpuOptions, Lease, LeaseId, LeaseInfo, LeaseRequest, Line, message};
@@ -74,16 +75,14 @@ impl Gpus {
         })
     }
 
-    /// Asks for devices, and waits for them as long as the request says. Dropping the future withdraws the request.
+    /// Asks for devices, and waits for them as long as the request says. Dropping the future withdraws the request, and gives back
+    /// what was just granted.
     ///
     /// # Errors
     /// [`Error::Refused`] with the reason, [`Error::Silent`].
     pub async fn lease(&self, request: LeaseRequest) -> Result<Lease, Error> {
         let within = request.within.saturating_add(ASK_DEADLINE);
-        let answer = self
-            .ask(within, |reply| message::Ledger::Lease { request, reply })
-            .await?;
-        Ok(answer?)
+        Awaited::ask(self.child(LEDGER)?, request)?.wait(within).await
     }
 
     /// Gives a lease another term and tells the new deadline.

@@ -7,6 +7,7 @@
 //! NVML, which is loaded at run time. [`Gpus`] is the handle everyone else uses.
 
 mod actor;
+mod awaited;
 mod device;
 mod error;
 mod handle;

@@ -416,7 +416,12 @@ impl State {
         let asked = self.lease_asked;
         let waiting = tokio::spawn(async move {
             let lease = gpus.lease(request).await;
-            let _ = myself.cast(Message::Leased { asked, msg_id, lease });
+            let granted = lease.as_ref().ok().map(|lease| lease.id);
+            let told = myself.cast(Message::Leased { asked, msg_id, lease });
+            if let (Some(id), Err(_)) = (granted, told) {
+                // The replica has ended: nobody else knows of it.
+                let _ = gpus.release(id).await;
+            }
         });
         if let Some((_, before)) = self.leasing.replace((asked, waiting)) {
             before.abort();
