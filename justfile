@@ -59,3 +59,7 @@ corpus filter="":
     .ci/python -q
     cargo build -p nbos
     NBOS_CORPUS_ALL=1 NBOS_CORPUS={{filter}} cargo nextest run -p nbos-integration --no-capture -E 'binary(t70_corpus)'
+
+# what a kernel does with a real GPU between cells: writes docs/results/gpu.md; without an NVIDIA GPU it says so
+gpu:
+    python3 integration/gpu/measure.py
