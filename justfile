@@ -54,6 +54,11 @@ bench-state:
     cargo build --release -p nbos
     cargo bench -p nbos-integration --bench state
 
+# measures how fast a kernel starts beside jupyter_server, in a release build; writes docs/results/start.md
+bench-start:
+    cargo build --release -p nbos
+    cargo bench -p nbos-integration --bench start
+
 # every sequence of the corpus on real clusters, in every way: half an hour and more
 corpus filter="":
     .ci/python -q

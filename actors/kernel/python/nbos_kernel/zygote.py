@@ -16,7 +16,6 @@ It ends when the socket closes, with its node.
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import logging
 import os
@@ -26,20 +25,15 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from IPython.core.inputtransformer2 import TransformerManager
+
 from nbos_kernel import app
 from nbos_kernel.given import move
 
-# What a kernel imports while it boots, found by comparing `sys.modules`; a version that lacks one goes without.
-_BOOT = (
-    "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.logger", "IPython.core.oinspect",
-    "IPython.extensions.storemagic", "sqlite3", "tornado.gen", "tornado.platform.asyncio", "unicodedata",
-)
-
-
 def main() -> None:
-    for name in _BOOT:
-        with suppress(ImportError):
-            importlib.import_module(name)
+    app.load()
+    # Expressions that are compiled at their first use, in every kernel's first cell.
+    TransformerManager().transform_cell("pass")
     control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     control.connect(sys.argv[1])
     # What is there now is never looked at by the collector, which would write to it: the kernels go on sharing it.

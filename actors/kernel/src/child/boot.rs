@@ -25,8 +25,9 @@ const START_WITHIN: Duration = Duration::from_secs(55);
 /// A process that waits for its first cell does what it is told in a millisecond; a loaded machine takes some tens.
 const BEGIN_WITHIN: Duration = Duration::from_secs(2);
 
-/// Pause between two questions to a starting kernel whose iopub is not heard yet: the subscription is on its way to it.
-const NUDGE_EVERY: Duration = Duration::from_millis(10);
+/// Pause before a starting kernel whose iopub is not heard yet is asked again, doubled each time: the subscription is on its way to it.
+const FIRST_NUDGE: Duration = Duration::from_millis(5);
+const LONGEST_NUDGE: Duration = Duration::from_millis(80);
 
 /// `msg_id`s of our own questions begin with this; their answers are not for clients.
 pub(super) const NUDGE_PREFIX: &str = "nbos-nudge-";
@@ -158,7 +159,7 @@ async fn connect(listener: &UnixListener, files: &ConnectionFile) -> Result<(Uni
                 .await
                 .map_err(|error| broken(&error))?;
         }
-        let pause = tokio::time::sleep(NUDGE_EVERY);
+        let pause = tokio::time::sleep(FIRST_NUDGE.saturating_mul(1 << asked.min(8)).min(LONGEST_NUDGE));
         tokio::pin!(pause);
         loop {
             tokio::select! {

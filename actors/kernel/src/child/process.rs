@@ -1,6 +1,7 @@
 //! Starts one Python process and moves messages between it and the replica actor until it ends.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use nbos_objects::BlobId;
@@ -222,6 +223,7 @@ async fn run(
     pid: &std::sync::OnceLock<u32>,
     inboxes: Inboxes,
 ) -> Result<String, String> {
+    let began = Instant::now();
     let Booted {
         mut process,
         files,
@@ -231,6 +233,7 @@ async fn run(
         guard,
     } = start.warm.take_or_boot(&start.given, killed).await?;
     let id = process.id();
+    tracing::debug!(pid = id, took = ?began.elapsed(), "python process ready");
     let _ = pid.set(id);
     outlet.put(ChildEvent::Ready { pid: id }, 0).await;
     let pumps = pump(stream, sockets, signer, outlet, inboxes, start.chunks.clone());
