@@ -210,6 +210,7 @@ impl Boot<'_> {
             .await?,
             gpus: Gpus::start(
                 self.table.gpus.unwrap_or(GpuOptions::Simulated(0)),
+                &self.config.gpu,
                 self.tree,
                 &gpu_supervisor,
             )

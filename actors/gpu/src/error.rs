@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::LeaseId;
+use crate::{LeaseId, checkpoint};
 
 /// Why the ledger said no. Part of the pure core, so it can be compared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +64,9 @@ pub enum Error {
         /// What the driver said.
         reason: String,
     },
+    /// `release = "checkpoint"` on a host whose CUDA driver cannot.
+    #[error(transparent)]
+    Checkpoint(#[from] checkpoint::Error),
     /// The actors of this crate could not be started.
     #[error(transparent)]
     Supervision(#[from] nbos_supervision::Error),
@@ -90,6 +93,7 @@ impl Error {
             Self::Silent => "NB0706",
             Self::NoDriver(_) => "NB0707",
             Self::Device { .. } => "NB0708",
+            Self::Checkpoint(error) => error.code(),
             Self::Supervision(error) => error.code(),
         }
     }

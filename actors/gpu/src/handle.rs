@@ -11,7 +11,9 @@ use ractor::{Actor, ActorRef, RpcReplyPort};
 use crate::actor::{Arguments, LedgerActor, device_name};
 use crate::device::GpuDevice;
 use crate::hardware::{self, Hardware, Look};
-use crate::{Device, DeviceState, Error, GpuInfo, GpuOptions, Lease, LeaseId, LeaseInfo, LeaseRequest, message};
+use crate::{
+    Device, DeviceState, Error, GpuInfo, GpuOptions, Lease, LeaseId, LeaseInfo, LeaseRequest, Options, Release, message,
+};
 
 /// The ledger's name under its supervisor.
 const LEDGER: &str = "gpu-ledger";
@@ -25,17 +27,24 @@ const LOOK_DEADLINE: Duration = Duration::from_millis(2500);
 pub struct Gpus {
     supervisor: SupervisorHandle,
     hardware: Arc<[Arc<Hardware>]>,
+    release: Release,
 }
 
 impl Gpus {
     /// Finds the devices and starts one actor for each, then the ledger, under the supervisor.
     ///
     /// # Errors
-    /// [`Error::NoDriver`], [`Error::Device`] with `nvml = true`; [`Error::Supervision`].
-    pub async fn start(options: GpuOptions, tree: &Tree, supervisor: &SupervisorHandle) -> Result<Self, Error> {
-        let node = tree.node().to_owned();
-        let found = tokio::task::spawn_blocking(move || hardware::discover(options, &node)).await;
-        let found = found.expect("invariant: discovery does not panic")?;
+    /// [`Error::NoDriver`], [`Error::Device`] with `nvml = true`; [`Error::Checkpoint`]; [`Error::Supervision`].
+    pub async fn start(
+        gpus: GpuOptions,
+        options: &Options,
+        tree: &Tree,
+        supervisor: &SupervisorHandle,
+    ) -> Result<Self, Error> {
+        let (node, options) = (tree.node().to_owned(), options.clone());
+        let find = move || Ok::<_, Error>((hardware::discover(gpus, &node)?, Release::choose(gpus, &options)?));
+        let found = tokio::task::spawn_blocking(find).await;
+        let (found, release) = found.expect("invariant: discovery does not panic")?;
         let hardware: Arc<[Arc<Hardware>]> = found.into_iter().map(Arc::new).collect();
 
         for device in hardware.iter().map(Arc::clone) {
@@ -71,7 +80,13 @@ impl Gpus {
         Ok(Self {
             supervisor: supervisor.clone(),
             hardware,
+            release,
         })
+    }
+
+    /// How sessions of this host give their GPU memory back between cells.
+    pub fn release_by(&self) -> &Release {
+        &self.release
     }
 
     /// Asks for devices, and waits for them as long as the request says. Dropping the future withdraws the request.

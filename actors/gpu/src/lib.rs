@@ -6,6 +6,8 @@
 //! that the memory of the last holder is gone before a device is lent again. Devices are simulated or found through
 //! NVML, which is loaded at run time. [`Gpus`] is the handle everyone else uses.
 
+pub mod checkpoint;
+
 mod actor;
 mod device;
 mod error;
@@ -17,10 +19,12 @@ mod ledger;
 mod message;
 mod nvml;
 mod options;
+mod release;
 mod simulated;
 
 pub use error::{Error, Refusal};
 pub use handle::Gpus;
 pub use info::{DeviceState, GpuInfo, LeaseInfo};
 pub use lease::{Device, Lease, LeaseId, LeaseRequest, Terms};
-pub use options::GpuOptions;
+pub use options::{GpuOptions, Options, ReleaseOption};
+pub use release::Release;

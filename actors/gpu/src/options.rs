@@ -1,9 +1,36 @@
-//! The `gpus` entry of a node in `cluster.toml`.
+//! The `[gpu]` table of `cluster.toml`, and the `gpus` entry of a node.
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 /// Most devices one host can have. The largest single machines hold 16 GPUs; the rest is room for simulations.
 const MAX_DEVICES: u32 = 256;
+
+/// `[gpu]`: how every host lends its GPUs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    /// How a session gives its GPU memory back between cells.
+    pub release: ReleaseOption,
+    /// The CUDA driver's library, for tests and unusual installations. None: the system's `libcuda.so.1`.
+    pub driver: Option<PathBuf>,
+}
+
+/// How a session gives its GPU memory back between cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReleaseOption {
+    /// `Checkpoint` where the driver can, else `Offload`.
+    #[default]
+    Auto,
+    /// The driver suspends the process; a driver that cannot is an error.
+    Checkpoint,
+    /// The process moves its tensors to host memory.
+    Offload,
+    /// The process ends, and another one loads the session.
+    Respawn,
+}
 
 /// Which GPUs a host has: `{ simulated = 4 }` or `{ nvml = true }`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

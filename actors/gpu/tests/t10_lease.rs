@@ -11,9 +11,14 @@ async fn host(gpus: u32) -> (Tree, SupervisorHandle, Gpus) {
     let supervisor = Supervisor::start(&tree, None, "host", Options::one_for_one())
         .await
         .expect("starts");
-    let gpus = Gpus::start(GpuOptions::Simulated(gpus), &tree, &supervisor)
-        .await
-        .expect("starts");
+    let gpus = Gpus::start(
+        GpuOptions::Simulated(gpus),
+        &nbos_gpu::Options::default(),
+        &tree,
+        &supervisor,
+    )
+    .await
+    .expect("starts");
     (tree, supervisor, gpus)
 }
 
@@ -139,7 +144,7 @@ async fn host_without_a_driver_says_so() {
     let supervisor = Supervisor::start(&tree, None, "host", Options::one_for_one())
         .await
         .expect("starts");
-    match Gpus::start(GpuOptions::Nvml, &tree, &supervisor).await {
+    match Gpus::start(GpuOptions::Nvml, &nbos_gpu::Options::default(), &tree, &supervisor).await {
         // A machine with NVIDIA devices: they are listed as they are.
         Ok(gpus) => {
             let inventory = gpus.inventory().await.expect("answers");
