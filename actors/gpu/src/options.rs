@@ -8,13 +8,35 @@ use serde::{Deserialize, Serialize};
 const MAX_DEVICES: u32 = 256;
 
 /// `[gpu]`: how every host lends its GPUs.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
+    /// Requests that wait for a host's GPUs; more are refused.
+    pub max_waiting: usize,
+    /// Of these, requests of one user.
+    pub max_waiting_per_user: usize,
     /// How a session gives its GPU memory back between cells.
     pub release: ReleaseOption,
+    /// Bytes that a session's process may keep on a real device between cells where it is neither suspended nor ended: its
+    /// CUDA context, which nothing can move.
+    pub context: u64,
     /// The CUDA driver's library, for tests and unusual installations. None: the system's `libcuda.so.1`.
     pub driver: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            // A host carries some tens of replicas and each asks for one lease at a time.
+            max_waiting: 256,
+            // Half of it, so that one user alone cannot keep the others out.
+            max_waiting_per_user: 128,
+            release: ReleaseOption::default(),
+            // A context of a framework is 0.3 to 0.6 GiB on data-centre cards, more with many kernels loaded.
+            context: 1 << 30,
+            driver: None,
+        }
+    }
 }
 
 /// How a session gives its GPU memory back between cells.

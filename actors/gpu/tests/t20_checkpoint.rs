@@ -251,12 +251,13 @@ async fn a_host_chooses_what_its_driver_can_do() {
         let options = Options {
             release,
             driver: library,
+            ..Options::default()
         };
         let tree = Tree::new("n1");
         let supervisor = Supervisor::start(&tree, None, "host", nbos_supervision::Options::one_for_one())
             .await
             .expect("starts");
-        let found = match Gpus::start(GpuOptions::Simulated(1), &options, &tree, &supervisor).await {
+        let found = match Gpus::start(GpuOptions::Simulated(1), &options, driver.dir(), &tree, &supervisor).await {
             Ok(gpus) => match gpus.release_by() {
                 Release::Checkpoint(_) => "checkpoint",
                 Release::Offload => "offload",
