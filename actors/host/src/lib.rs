@@ -16,5 +16,5 @@ mod warm;
 pub use actor::{Arguments, Host};
 pub use error::Error;
 pub use node::NodeActor;
-pub use protocol::HostInfo;
+pub use protocol::{GpuFault, HostInfo};
 pub use warm::Warm;
