@@ -224,7 +224,7 @@ impl Gpus {
 
     fn device(&self, index: u32) -> Result<&Hardware, Error> {
         let found = self.hardware.iter().find(|it| it.about().device.index == index);
-        found.map(|it| &**it).ok_or(Error::NoDevice {
+        found.map(|it| &**it).ok_or_else(|| Error::NoDevice {
             index,
             installed: self.installed(),
         })
