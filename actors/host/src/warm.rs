@@ -152,7 +152,12 @@ async fn calm(pool: &WarmPool) {
     let mut wanted = pool.wanted();
     let began = Instant::now();
     let mut quiet_since = began;
-    while began.elapsed() < PATIENCE && (quiet_since.elapsed() < REST || !pool.is_calm()) {
+    let waits = |quiet_since: Instant| {
+        let disturbs = quiet_since.elapsed() < REST || !pool.is_calm();
+        // The zygote has a deadline of its own.
+        pool.is_coming() || (disturbs && began.elapsed() < PATIENCE)
+    };
+    while waits(quiet_since) {
         if wanted.has_changed().unwrap_or(false) {
             wanted.mark_unchanged();
             quiet_since = Instant::now();

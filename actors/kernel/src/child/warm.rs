@@ -92,11 +92,15 @@ impl WarmPool {
         self.shared.state.lock().idle.len()
     }
 
-    /// Starting one more now would be in nobody's way, and be done the quick way if there is one.
+    /// The zygote is on its way: a kernel started now would be started the slow way, and keep more memory for itself.
+    pub fn is_coming(&self) -> bool {
+        let zygote = self.shared.launcher.zygote.as_ref();
+        zygote.is_some_and(Zygote::is_starting)
+    }
+
+    /// Starting one more now would be in nobody's way.
     pub fn is_calm(&self) -> bool {
-        let launcher = &self.shared.launcher;
-        launcher.starts.available_permits() == self.shared.at_once
-            && launcher.zygote.as_ref().is_none_or(|zygote| !zygote.is_starting())
+        self.shared.launcher.starts.available_permits() == self.shared.at_once
     }
 
     /// Starts one more; returns what it took.
