@@ -1,6 +1,7 @@
 //! The scheduler: serves the control state and decides placements. One a control node; any of them may serve, since
 //! the group orders what they propose.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use nbos_mesh::{Fault, Mesh, NodeName, PeerState, Post, Responder, codec};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{Semaphore, watch};
 
-use crate::placement::{Candidate, place};
+use crate::options::Options;
+use crate::placement::Candidate;
+use crate::policy::{Host, LimitRule, Standing, Want, place};
 use crate::protocol::{CONTROL_PATH, Reply, Request, WATCH_PATIENCE};
 use crate::repair::repair;
 use crate::state::{Command, ControlState, Outcome};
@@ -40,6 +43,7 @@ pub struct Arguments {
     pub view: watch::Receiver<Arc<ControlState>>,
     /// Replicas of a kernel.
     pub replicas: usize,
+    pub options: Options,
 }
 
 pub struct State {
@@ -119,22 +123,9 @@ impl Arguments {
         if let Some(record) = state.kernels.get(&id) {
             return Reply::Outcome(Outcome::Kernel(record.clone()));
         }
-        let candidates = self.candidates(&state);
-        let Some(hosts) = place(&state, &candidates, self.replicas, spec.gpus) else {
-            let message = format!(
-                "a kernel needs {} hosts with {} GPUs each; {} of {} hosts can take it now",
-                self.replicas,
-                spec.gpus,
-                candidates
-                    .iter()
-                    .filter(|candidate| candidate.gpus >= spec.gpus)
-                    .count(),
-                state.hosts.len(),
-            );
-            return Reply::Outcome(Outcome::Refused {
-                code: "NB0602".to_owned(),
-                message,
-            });
+        let hosts = match self.place(&state, &spec) {
+            Ok(hosts) => hosts,
+            Err(reply) => return reply,
         };
         let at_us = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
@@ -147,6 +138,31 @@ impl Arguments {
             at_us: u64::try_from(at_us).unwrap_or(u64::MAX),
         })
         .await
+    }
+
+    fn place(&self, state: &ControlState, spec: &KernelSpec) -> Result<Vec<NodeName>, Reply> {
+        let hosts = Host::all(state, &BTreeMap::new(), |host| self.standing(host));
+        let want = Want {
+            replicas: self.replicas,
+            gpus: spec.gpus,
+            vram: spec.vram,
+            memory: spec.memory,
+        };
+        let limit = self.options.max_subscription;
+        let placed = match place(&hosts, want, limit, LimitRule::Keep) {
+            Err(refusal) if refusal.by_limit_alone() => place(&hosts, want, limit, LimitRule::Ignore),
+            placed => placed,
+        };
+        placed.map_err(|refusal| {
+            Reply::Outcome(Outcome::Refused {
+                code: refusal.code().to_owned(),
+                message: refusal.to_string(),
+            })
+        })
+    }
+
+    fn standing(&self, host: &NodeName) -> Standing {
+        if self.is_up(host) { Standing::Up } else { Standing::Away }
     }
 
     /// Registered hosts that this node does not know to be gone. With too few of those, the others too: a host that restarts

@@ -9,6 +9,8 @@ use nbos_kernel::protocol::KernelSpec;
 use nbos_mesh::NodeName;
 use serde::{Deserialize, Serialize};
 
+use crate::scaled::{ScaleCommand, ScaledHosts};
+
 /// Everything the control group agrees on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlState {
@@ -18,6 +20,8 @@ pub struct ControlState {
     pub kernels: BTreeMap<KernelId, KernelRecord>,
     /// Jupyter sessions (`/api/sessions`) by id.
     pub sessions: BTreeMap<String, SessionRecord>,
+    /// Hosts that scaling ordered.
+    pub scaled: ScaledHosts,
     /// Next replica id to give out; never reused, so a wiped replica can never pass for its predecessor.
     next_replica: u64,
 }
@@ -88,6 +92,8 @@ pub enum Command {
     DeleteSession {
         id: String,
     },
+    /// Orders, starts and ends hosts.
+    Scale(ScaleCommand),
 }
 
 /// What a command did. A repeated command answers as the first one did.
@@ -114,6 +120,7 @@ impl ControlState {
             Command::ReplaceReplica { kernel, lost, host } => self.replace_replica(kernel, lost, host),
             Command::PutSession { session } => self.put_session(session),
             Command::DeleteSession { id } => self.delete_session(&id),
+            Command::Scale(command) => self.scale(command),
         };
         if matches!(outcome, Outcome::Refused { .. }) {
             self.version = before;
@@ -143,6 +150,9 @@ impl ControlState {
     }
 
     fn register_host(&mut self, host: NodeName, incarnation: u64, gpus: u32) -> Outcome {
+        if self.scaled.retires(&host) {
+            return refused("NB0624", format!("host {host} is being removed"));
+        }
         self.hosts.insert(host, HostRecord { incarnation, gpus });
         Outcome::Done
     }
@@ -231,7 +241,7 @@ impl ControlState {
     }
 }
 
-fn refused(code: &str, message: String) -> Outcome {
+pub(crate) fn refused(code: &str, message: String) -> Outcome {
     Outcome::Refused {
         code: code.to_owned(),
         message,

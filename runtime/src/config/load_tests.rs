@@ -44,6 +44,7 @@ fn shipped_file_states_the_defaults() {
     assert_eq!(config.python, PythonTable::default());
     assert_eq!(config.kernel, nbos_kernel::Options::default());
     assert_eq!(config.objects, nbos_objects::Options::default());
+    assert_eq!(config.scheduler, nbos_scheduler::Options::default());
     assert_eq!(config.mesh, nbos_mesh::Options::default());
     assert_eq!(config.gateway, nbos_gateway::Options::default());
     let names: Vec<_> = config.nodes.iter().map(|node| node.name.as_str()).collect();

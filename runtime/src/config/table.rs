@@ -24,6 +24,8 @@ pub struct ClusterConfig {
     #[serde(default)]
     pub objects: nbos_objects::Options,
     #[serde(default)]
+    pub scheduler: nbos_scheduler::Options,
+    #[serde(default)]
     pub mesh: nbos_mesh::Options,
     #[serde(default)]
     pub gateway: nbos_gateway::Options,
