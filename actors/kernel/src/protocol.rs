@@ -17,6 +17,9 @@ use crate::message::JupyterMessage;
 /// Mesh path of a gateway's event endpoint.
 pub const GATEWAY_PATH: &str = "gateway";
 
+/// Mesh path at which control nodes hear of cells without room.
+pub const RELOCATE_PATH: &str = "relocate";
+
 /// A gateway renews its subscription this often; also how soon a lost event is noticed.
 pub const SUBSCRIPTION_RENEWAL: Duration = Duration::from_millis(1_000);
 
@@ -110,6 +113,23 @@ pub enum ReplicaRequest {
     Scrub,
     /// What this replica knows; answered with `Info`.
     Info,
+    /// From a control node: the kernel's group is to consist of these replicas; answered with `Done` when it does.
+    Reshape {
+        voters: BTreeMap<u64, NodeName>,
+        /// They learn the log and do not vote.
+        learners: BTreeMap<u64, NodeName>,
+        known: Known,
+        within_us: u64,
+    },
+}
+
+/// What is known of replicas that are made voters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Known {
+    /// Nothing: they have to have the log first.
+    Nothing,
+    /// They voted before and never lost what they had.
+    HasVoted,
 }
 
 /// Names the search for a cell's GPUs. Later ones are greater, those of later executors too.
@@ -128,6 +148,18 @@ pub struct Room {
     pub gpus: u32,
     /// How long to stand in the host's line for them.
     pub within_us: u64,
+}
+
+/// Cast by an executor to every control node: a cell stands in the lines of all of its kernel's hosts and none has room. Whoever
+/// schedules may move a replica to a host that has; the cell's election asks that host as soon as the replica there is a member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relocate {
+    pub kernel: KernelId,
+    pub gpus: u32,
+    /// Bytes of memory that each of them must have.
+    pub vram: u64,
+    /// How long the cell has stood in line.
+    pub waited_us: u64,
 }
 
 /// A cell that goes to where its GPUs are.
@@ -285,6 +317,12 @@ pub struct ReplicaInfo {
     pub gpus_awaited: u32,
     /// A change on its way to a majority of the hosts.
     pub replicating: Option<Replicating>,
+    /// It was told to leave, is not the executor, and nothing that it has begun can make it that.
+    pub retired: bool,
+    /// Last entry of the log that it has applied.
+    pub log: u64,
+    /// Objects of the session that are yet to come to its host.
+    pub lacks: u64,
 }
 
 /// How far the large objects of a change have come.

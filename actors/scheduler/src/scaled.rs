@@ -25,13 +25,13 @@ pub struct ScaledHosts {
 pub struct ScaledHost {
     /// Where other nodes reach it.
     pub mesh: SocketAddr,
-    pub phase: Phase,
+    pub phase: HostPhase,
 }
 
 /// Where an ordered host stands. Whether it is up is not the control group's to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Phase {
+pub enum HostPhase {
     /// Somebody has to start it.
     Ordered,
     /// The command that starts it has ended well.
@@ -69,8 +69,8 @@ impl ControlState {
                 Outcome::Done
             }
             ScaleCommand::Started { host, mesh } => match self.scaled.hosts.get_mut(&host) {
-                Some(record) if record.phase != Phase::Retiring => {
-                    record.phase = Phase::Started;
+                Some(record) if record.phase != HostPhase::Retiring => {
+                    record.phase = HostPhase::Started;
                     record.mesh = mesh.unwrap_or(record.mesh);
                     Outcome::Done
                 }
@@ -84,12 +84,12 @@ impl ControlState {
                 let Some(record) = self.scaled.hosts.get_mut(&host) else {
                     return not_ordered(&host);
                 };
-                record.phase = Phase::Retiring;
+                record.phase = HostPhase::Retiring;
                 self.hosts.remove(&host);
                 Outcome::Done
             }
             ScaleCommand::Forget { host } => match self.scaled.hosts.get(&host) {
-                Some(record) if record.phase == Phase::Retiring => {
+                Some(record) if record.phase == HostPhase::Retiring => {
                     self.scaled.hosts.remove(&host);
                     Outcome::Done
                 }
@@ -102,7 +102,9 @@ impl ControlState {
 impl ScaledHosts {
     /// Whether it is on its way out: it may not register again.
     pub(crate) fn retires(&self, host: &NodeName) -> bool {
-        self.hosts.get(host).is_some_and(|record| record.phase == Phase::Retiring)
+        self.hosts
+            .get(host)
+            .is_some_and(|record| record.phase == HostPhase::Retiring)
     }
 
     /// One more host, at the first port that none of the others has.
@@ -114,9 +116,11 @@ impl ScaledHosts {
             return false;
         };
         self.next += 1;
-        let phase = Phase::Ordered;
-        self.hosts
-            .insert(NodeName::from(format!("{NAME_PREFIX}{}", self.next)), ScaledHost { mesh, phase });
+        let phase = HostPhase::Ordered;
+        self.hosts.insert(
+            NodeName::from(format!("{NAME_PREFIX}{}", self.next)),
+            ScaledHost { mesh, phase },
+        );
         true
     }
 }
@@ -160,7 +164,9 @@ mod tests {
         assert_eq!(code(order(&mut state, 1, 2)), "NB0621");
         let seen = |state: &ControlState| -> Vec<(String, u16)> {
             let hosts = state.scaled.hosts.iter();
-            hosts.map(|(host, record)| (host.to_string(), record.mesh.port())).collect()
+            hosts
+                .map(|(host, record)| (host.to_string(), record.mesh.port()))
+                .collect()
         };
         assert_eq!(seen(&state), [("auto-1".to_owned(), 7700), ("auto-2".to_owned(), 7701)]);
         let host = NodeName::from("auto-1");
@@ -174,7 +180,9 @@ mod tests {
     #[test]
     fn a_host_with_replicas_stays_and_one_that_goes_does_not_come_back() {
         let mut state = ControlState::default();
-        ["h1", "h2"].map(|host| register(&mut state, host));
+        for host in ["h1", "h2"] {
+            register(&mut state, host);
+        }
         order(&mut state, 1, 3);
         register(&mut state, "auto-1");
         let (id, host) = (KernelId::random(), NodeName::from("auto-1"));
@@ -186,13 +194,19 @@ mod tests {
         });
         let retire = || Command::Scale(ScaleCommand::Retire { host: host.clone() });
         assert_eq!(code(state.apply(retire())), "NB0622");
-        assert_eq!(code(state.apply(Command::Scale(ScaleCommand::Forget { host: host.clone() }))), "NB0623");
+        assert_eq!(
+            code(state.apply(Command::Scale(ScaleCommand::Forget { host: host.clone() }))),
+            "NB0623"
+        );
         state.apply(Command::DeleteKernel { id });
         assert_eq!(state.apply(retire()), Outcome::Done);
         assert!(!state.hosts.contains_key(&host));
         assert_eq!(code(register(&mut state, "auto-1")), "NB0624");
         let configured = NodeName::from("h1");
-        assert_eq!(code(state.apply(Command::Scale(ScaleCommand::Retire { host: configured }))), "NB0623");
+        assert_eq!(
+            code(state.apply(Command::Scale(ScaleCommand::Retire { host: configured }))),
+            "NB0623"
+        );
         assert!(state.hosts.contains_key(&NodeName::from("h1")));
     }
 
@@ -202,8 +216,11 @@ mod tests {
         order(&mut state, 1, 3);
         let host = NodeName::from("auto-1");
         let mesh = "10.0.0.7:7601".parse().ok();
-        state.apply(Command::Scale(ScaleCommand::Started { host: host.clone(), mesh }));
+        state.apply(Command::Scale(ScaleCommand::Started {
+            host: host.clone(),
+            mesh,
+        }));
         let record = state.scaled.hosts[&host];
-        assert_eq!((record.phase, Some(record.mesh)), (Phase::Started, mesh));
+        assert_eq!((record.phase, Some(record.mesh)), (HostPhase::Started, mesh));
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::Error;
-use super::http::{ANSWER_WITHIN, Client, START_WITHIN};
+use super::http::{ANSWER_WITHIN, Client, MOVE_WITHIN, START_WITHIN};
 
 /// A supervised actor or process, with those below it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -33,7 +33,7 @@ pub struct Host {
     pub name: String,
     #[serde(default)]
     pub incarnation: Value,
-    /// `up`, `suspected` or `down`.
+    /// `up`, `draining`, `suspected` or `down`.
     pub status: String,
     #[serde(default)]
     pub gpus: Vec<Gpu>,
@@ -43,6 +43,48 @@ pub struct Host {
     /// GPUs that its replicas may ask for, in relation to those it has.
     #[serde(default)]
     pub subscription_ratio: Option<f64>,
+    /// The ratio at which no host takes more replicas now.
+    #[serde(default)]
+    pub subscription_limit: Option<f64>,
+    /// Cells in line for its GPUs.
+    #[serde(default)]
+    pub waiting: Option<u32>,
+    #[serde(default)]
+    pub memory: Option<Memory>,
+    /// Whether scaling added it.
+    #[serde(default)]
+    pub added: bool,
+}
+
+/// Bytes of main memory of a host's machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Memory {
+    pub total: u64,
+    pub available: u64,
+}
+
+/// The hosts that scaling ordered.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Scaling {
+    /// Of the control state; an answer with a lower one is older.
+    pub version: u64,
+    /// `none`, `process` or `command`.
+    pub provider: String,
+    pub min: u32,
+    pub max: u32,
+    pub subscription_limit: f64,
+    pub hosts: Vec<ScaledHost>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ScaledHost {
+    pub name: String,
+    /// Where other nodes reach it.
+    pub mesh: String,
+    /// `ordered`, `started` or `retiring`.
+    pub phase: String,
+    /// Whether it has joined.
+    pub registered: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -52,6 +94,9 @@ pub struct Gpu {
     pub uuid: String,
     #[serde(default)]
     pub name: String,
+    /// `free`, `leased`, `clearing`, `quarantined` or `unreadable`.
+    #[serde(default)]
+    pub state: String,
     /// Who holds it; null when it is free.
     #[serde(default)]
     pub lease: Value,
@@ -76,8 +121,47 @@ pub struct Kernel {
     /// How far the state of the cell that ends now has come; `None` when nothing large is on its way.
     #[serde(default)]
     pub replicating: Option<Replicating>,
+    /// Replicas on their way to another host.
+    #[serde(default)]
+    pub moves: Vec<Move>,
     #[serde(default)]
     pub resources: Value,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Move {
+    pub from: String,
+    pub to: String,
+    /// `joining`, `leaving` or `undoing`.
+    pub phase: String,
+    /// `asked`, `drain`, `repair`, `room` or `foresight`.
+    pub why: String,
+}
+
+/// How far a host has been emptied.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Drained {
+    pub name: String,
+    /// `draining`, or `up` after it was undone.
+    pub status: String,
+    pub left: Vec<Left>,
+}
+
+/// A kernel with a replica on a host that is being drained.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Left {
+    pub kernel: String,
+    /// `waits`, `stays`, or the phase of its move.
+    pub state: String,
+    /// Why it stays.
+    #[serde(default)]
+    pub why: Option<String>,
+}
+
+impl Left {
+    pub fn stays(&self) -> bool {
+        self.state == "stays"
+    }
 }
 
 /// Bytes on their way to a majority of the kernel's hosts.
@@ -100,6 +184,9 @@ pub struct Replica {
     /// Log entries it has applied.
     #[serde(default)]
     pub applied: Option<u64>,
+    /// Objects of the session that are yet to come to its host.
+    #[serde(default)]
+    pub lacks: Option<u64>,
 }
 
 /// A variable that lives on one replica only.
@@ -119,7 +206,7 @@ pub struct PinnedVariable {
 
 impl Host {
     pub fn is_up(&self) -> bool {
-        self.status == "up"
+        matches!(self.status.as_str(), "up" | "draining")
     }
 }
 
@@ -133,6 +220,13 @@ impl Client {
 
     pub async fn hosts(&self, within: Duration) -> Result<Vec<Host>, Error> {
         self.request(Method::GET, "/api/cluster/hosts", None, within)
+            .await?
+            .json()
+    }
+
+    /// The hosts that scaling ordered, and its bounds.
+    pub async fn scaling(&self) -> Result<Scaling, Error> {
+        self.request(Method::GET, "/api/cluster/scaling", None, ANSWER_WITHIN)
             .await?
             .json()
     }
@@ -159,6 +253,26 @@ impl Client {
         self.post("/api/cluster/restart", &json!({"path": path}), START_WITHIN)
             .await
             .map(drop)
+    }
+
+    /// Moves a replica of a kernel, that on `from` to `to` where they are given; returns when it is there.
+    pub async fn migrate(&self, id: &str, from: Option<&str>, to: Option<&str>) -> Result<Value, Error> {
+        let body = json!({"from": from, "to": to});
+        self.post(&format!("/api/cluster/kernels/{id}/migrate"), &body, MOVE_WITHIN)
+            .await
+    }
+
+    /// Has a host emptied, and tells what is still there; asked again it tells how that goes on.
+    pub async fn drain(&self, host: &str) -> Result<Value, Error> {
+        self.post(&format!("/api/cluster/hosts/{host}/drain"), &json!({}), ANSWER_WITHIN)
+            .await
+    }
+
+    /// Lets a drained host serve again.
+    pub async fn undo_drain(&self, host: &str) -> Result<Value, Error> {
+        let body = json!({"undo": true});
+        self.post(&format!("/api/cluster/hosts/{host}/drain"), &body, ANSWER_WITHIN)
+            .await
     }
 
     /// Makes another replica the executor, that of `to` if given; returns when it can run a cell.

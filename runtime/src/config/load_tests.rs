@@ -254,6 +254,25 @@ fn gateway_role_and_address_belong_together() {
 }
 
 #[test]
+fn hosts_to_be_added() {
+    let with = |hosts: &str| format!("{GOOD}\n[scheduler]\nhosts = {{ {hosts} }}\n");
+    let good = with(r#"provider = "process", min = 1, max = 8, gpus = { simulated = 4 }"#);
+    let config = load_text(&good, &[], Ports::AsWritten).unwrap().config;
+    assert_eq!((config.scheduler.hosts.min, config.scheduler.hosts.max), (1, 8));
+    for (wrong, part) in [
+        (r#"provider = "process", min = 9, max = 8"#, "`min` = 9"),
+        (r#"provider = "process", max = 0"#, "`max` = 0"),
+        (r#"provider = "process", mesh = "127.0.0.1:7590""#, "127.0.0.1:7601"),
+        (r#"provider = "process", start = "x""#, "`command` alone"),
+        (r#"provider = "command", start = "x""#, "`stop`"),
+        (r#"provider = "command", start = "x 'y", stop = "z""#, "quote"),
+    ] {
+        refused(&with(wrong), "NB0103", &["[scheduler]", part]);
+    }
+    refused(&good.replace("\"h1\"", "\"auto-1\""), "NB0103", &["auto-1"]);
+}
+
+#[test]
 fn ports_beyond_the_last_are_refused() {
     let error = load(&Source::BuiltIn, &BTreeMap::new(), Ports::GatewaysFrom(65_534)).unwrap_err();
     assert_eq!(error.code(), "NB0103");

@@ -36,6 +36,17 @@ impl ClusterConfig {
         self.nodes.iter().find(|node| node.name == name)
     }
 
+    /// A host that scaling ordered.
+    pub fn add_host(&mut self, name: &str, mesh: SocketAddr) {
+        self.nodes.push(NodeTable {
+            name: name.to_owned(),
+            roles: vec![Role::Host],
+            mesh,
+            gateway: None,
+            gpus: Some(self.scheduler.hosts.gpus),
+        });
+    }
+
     /// Nodes that have a role, in the order of the file.
     pub fn with_role(&self, role: Role) -> impl Iterator<Item = &NodeTable> {
         self.nodes.iter().filter(move |node| node.has(role))

@@ -14,6 +14,7 @@ mod deferred;
 mod election;
 mod ending;
 mod event;
+mod membership;
 mod needs;
 mod requests;
 mod routing;
@@ -32,11 +33,12 @@ pub use event::Member;
 pub(crate) use event::{
     Arrival, Captured, ChildEvent, Event, Failure, FetchFailure, Liveness, RawDelta, RawPinned, Ticket,
 };
+pub use membership::{Membership, Replacement};
 
 use crate::id::KernelId;
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, ElectionId, KernelSpec, Origin};
-use crate::state::{Applied, Command, Executor, KernelState, ReplicaNumber};
+use crate::state::{Applied, Command, Executor, KernelState};
 use cell::{Cell, Queued};
 use child::{Child, RecentDelta};
 use election::{Election, Offer};
@@ -71,7 +73,7 @@ pub(crate) struct Core {
     me: Executor,
     host: NodeName,
     spec: KernelSpec,
-    members: Vec<Member>,
+    membership: Membership,
     liveness: BTreeMap<NodeName, Liveness>,
     state: KernelState,
     child: Child,
@@ -142,7 +144,7 @@ impl Core {
         me: Executor,
         host: NodeName,
         spec: KernelSpec,
-        members: Vec<Member>,
+        membership: Membership,
         settings: Settings,
     ) -> Self {
         Self {
@@ -151,7 +153,7 @@ impl Core {
             me,
             host,
             spec,
-            members,
+            membership,
             liveness: BTreeMap::new(),
             state: KernelState::default(),
             child: Child::Off,
@@ -197,7 +199,7 @@ impl Core {
             Event::Restored(state) => self.restored(*state),
             Event::Applied(command) => self.applied(&command),
             Event::ProposalFailed(id) => self.proposal_failed(id),
-            Event::Members(members) => self.members = members,
+            Event::Members(membership) => self.set_membership(membership),
             Event::Peers(liveness) => {
                 self.liveness = liveness;
                 self.drop_orphaned_offer();
@@ -272,7 +274,9 @@ impl Core {
             self.actions.push(Action::Pull(chunks));
         }
         // Only a fresh process can follow: no kept delta leads to a snapshot.
-        self.kill_child();
+        if !self.child.is_fresh() {
+            self.kill_child();
+        }
     }
 
     fn applied(&mut self, command: &Arc<Command>) {
@@ -381,13 +385,6 @@ impl Core {
         }
         self.expire_offer();
         self.check_deadlines();
-    }
-
-    fn host_of(&self, replica: ReplicaNumber) -> Option<&NodeName> {
-        self.members
-            .iter()
-            .find(|member| member.replica == replica)
-            .map(|member| &member.host)
     }
 
     fn is_executor(&self) -> bool {

@@ -165,9 +165,10 @@ impl Core {
     }
 
     fn live_home(&self, home: &str) -> Option<&NodeName> {
-        self.members
-            .iter()
+        let members = self.membership.members.iter();
+        members
             .filter(|member| member.replica != self.me.replica && self.is_up(&member.host))
+            .filter(|member| !self.leaves(member.replica))
             .map(|member| &member.host)
             .find(|host| host.as_str() == home)
     }

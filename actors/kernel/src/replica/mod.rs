@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use nbos_consensus::Groups;
 use nbos_gpu::Gpus;
-use nbos_mesh::Mesh;
+use nbos_mesh::{Mesh, NodeName};
 use nbos_objects::Objects;
 use tokio::sync::Semaphore;
 
@@ -19,7 +19,7 @@ pub use actor::spawn;
 pub use handle::ReplicaHandle;
 
 use crate::child::{Guard, PythonOptions};
-use crate::core::Member;
+use crate::core::{Member, Membership};
 use crate::id::KernelId;
 use crate::options::Options;
 use crate::protocol::KernelSpec;
@@ -32,6 +32,8 @@ pub struct Surroundings {
     pub groups: Groups,
     pub objects: Objects,
     pub gpus: Gpus,
+    /// Nodes that can have a replica moved to another host.
+    pub control: Vec<NodeName>,
     pub guard: Guard,
     pub python: PythonOptions,
     /// The `[kernel]` table.
@@ -46,7 +48,7 @@ pub struct Identity {
     pub kernel: KernelId,
     pub replica: ReplicaNumber,
     pub spec: KernelSpec,
-    pub members: Vec<Member>,
+    pub membership: Membership,
     /// Members of the group at its birth; a replica among them may form it.
     pub founders: Vec<Member>,
 }

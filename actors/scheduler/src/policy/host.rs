@@ -71,14 +71,15 @@ impl Host {
             })
             .collect();
         for kernel in state.kernels.values() {
-            for (rank, placement) in kernel.replicas.iter().enumerate() {
+            let preferred = kernel.replicas.first();
+            for placement in kernel.placements() {
                 let Some(host) = hosts.get_mut(&placement.host) else {
                     continue;
                 };
                 host.wanted += u64::from(kernel.spec.gpus);
                 host.claimed = host.claimed.saturating_add(kernel.spec.memory);
                 host.replicas += 1;
-                host.preferred += u32::from(rank == 0);
+                host.preferred += u32::from(preferred == Some(placement));
             }
         }
         hosts.into_values().collect()

@@ -68,7 +68,11 @@ mod tests {
         assert_eq!(after(&[(3, 4)]), 1_000, "cells want more than their kernels");
         assert_eq!(after(&[(500, 1)]), 7_000, "capped");
         assert_eq!(after(&[(8, 4), (16, 4)]), 3_000, "the mean");
-        assert_eq!(after(&[(500, 1), (8, 4), (8, 4), (8, 4), (8, 4), (8, 4)]), 2_000, "of the last five");
+        assert_eq!(
+            after(&[(500, 1), (8, 4), (8, 4), (8, 4), (8, 4), (8, 4)]),
+            2_000,
+            "of the last five"
+        );
     }
 
     proptest! {

@@ -94,7 +94,11 @@ fn obstacle(host: &Host, want: Want, limit: Ratio, rule: LimitRule) -> Option<Re
     if want.gpus > 0 && host.vram.is_some_and(|vram| vram < want.vram) {
         return Some(Reason::Vram);
     }
-    if host.memory.is_some_and(|memory| host.claimed.saturating_add(want.memory) > memory) && want.memory > 0 {
+    if host
+        .memory
+        .is_some_and(|memory| host.claimed.saturating_add(want.memory) > memory)
+        && want.memory > 0
+    {
         return Some(Reason::Memory);
     }
     match host.standing {

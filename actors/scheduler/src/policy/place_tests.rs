@@ -151,7 +151,11 @@ fn memory_of_hosts_and_gpus_counts() {
     };
     let seen = |state: &ControlState, loads: &BTreeMap<NodeName, HostLoad>| Host::all(state, loads, |_| Standing::Up);
     let chosen = place(&seen(&state, &loads), big, LIMIT, LimitRule::Keep).unwrap();
-    assert_eq!(names(&chosen), ["h1", "h2", "h3"], "one that has not told limits nothing");
+    assert_eq!(
+        names(&chosen),
+        ["h1", "h2", "h3"],
+        "one that has not told limits nothing"
+    );
     create(&mut state, chosen, 1, 48 * GIB);
     loads.insert(NodeName::from("h3"), load(80, 64));
     let refusal = place(&seen(&state, &loads), big, LIMIT, LimitRule::Ignore).unwrap_err();
@@ -162,7 +166,10 @@ fn memory_of_hosts_and_gpus_counts() {
          1 with too little memory on a GPU, 3 with too little memory left"
     );
     // Who wants no GPU does not care what they have.
-    let plain = Want { vram: 400 * GIB, ..want(0) };
+    let plain = Want {
+        vram: 400 * GIB,
+        ..want(0)
+    };
     assert!(place(&seen(&state, &loads), plain, LIMIT, LimitRule::Keep).is_ok());
 }
 
@@ -182,7 +189,10 @@ fn hosts_that_drain_take_nothing_and_those_away_complete_a_majority() {
         _ => standing(name),
     });
     let refusal = place(&seen, want(1), LIMIT, LimitRule::Ignore).unwrap_err();
-    assert_eq!((refusal.hosts_with(Reason::Away), refusal.hosts_with(Reason::Draining)), (2, 1));
+    assert_eq!(
+        (refusal.hosts_with(Reason::Away), refusal.hosts_with(Reason::Draining)),
+        (2, 1)
+    );
     assert_eq!(refusal.code(), "NB0602");
 }
 

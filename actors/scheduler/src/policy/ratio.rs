@@ -57,7 +57,9 @@ impl<'de> Deserialize<'de> for Ratio {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let written = f64::deserialize(deserializer)?;
         if !(0.0..=MAX_WRITTEN).contains(&written) {
-            return Err(D::Error::custom(format!("{written} is not a ratio between 0 and {MAX_WRITTEN}")));
+            return Err(D::Error::custom(format!(
+                "{written} is not a ratio between 0 and {MAX_WRITTEN}"
+            )));
         }
         // Rounded, and in range by the check above.
         Ok(Self((written * 1_000.0).round() as u64))

@@ -33,6 +33,10 @@ impl Refusal {
         if self.by_limit_alone() { "NB0620" } else { "NB0602" }
     }
 
+    pub fn want(&self) -> Want {
+        self.want
+    }
+
     /// Whether the kernel could be placed if the limit of subscription did not count.
     pub fn by_limit_alone(&self) -> bool {
         self.fitting + self.hosts_with(Reason::Limit) >= self.want.replicas

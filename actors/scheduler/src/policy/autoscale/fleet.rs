@@ -143,7 +143,9 @@ impl Fleet {
         for (host, member) in &self.hosts {
             let ends = match member.stage {
                 Stage::Coming { since } => now.saturating_sub(since) >= self.bounds.start_within,
-                Stage::Draining => member.origin == Origin::Ordered && member.now.replicas == 0 && member.now.is_quiet(),
+                Stage::Draining => {
+                    member.origin == Origin::Ordered && member.now.replicas == 0 && member.now.is_quiet()
+                }
                 Stage::Up => false,
             };
             if ends {
@@ -169,8 +171,10 @@ impl Fleet {
         self.count(|stage| matches!(stage, Stage::Coming { .. })) + self.ordered
     }
 
+    /// Ordered hosts on their way out. Those of the configuration are drained by people, or lost, and may stay so.
     pub(super) fn draining(&self) -> u32 {
-        self.count(|stage| stage == Stage::Draining)
+        let leaves = |member: &&Member| member.stage == Stage::Draining && member.origin == Origin::Ordered;
+        u32::try_from(self.hosts.values().filter(leaves).count()).unwrap_or(u32::MAX)
     }
 
     /// GPUs that cells hold.
@@ -198,7 +202,9 @@ impl Fleet {
         let mut quiet: Vec<(NodeName, HostNow)> = self
             .hosts
             .iter()
-            .filter(|(_, member)| member.stage == Stage::Up && member.origin == Origin::Ordered && member.now.is_quiet())
+            .filter(|(_, member)| {
+                member.stage == Stage::Up && member.origin == Origin::Ordered && member.now.is_quiet()
+            })
             .map(|(host, member)| (host.clone(), member.now))
             .collect();
         quiet.sort_by_key(|(host, now)| (now.replicas, std::cmp::Reverse((host.as_str().len(), host.clone()))));

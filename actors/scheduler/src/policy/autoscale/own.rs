@@ -87,12 +87,11 @@ impl Own {
         if self.fleet.coming_soon() > 0 || self.fleet.draining() > 0 {
             return;
         }
-        let spare = self
-            .fleet
-            .removable()
-            .into_iter()
-            .map(|(host, _)| host)
-            .find(|host| self.fleet.without(host).holds(&self.fleet, self.options.headroom, limit));
+        let spare = self.fleet.removable().into_iter().map(|(host, _)| host).find(|host| {
+            self.fleet
+                .without(host)
+                .holds(&self.fleet, self.options.headroom, limit)
+        });
         let Some(host) = spare else {
             self.spare = None;
             return;

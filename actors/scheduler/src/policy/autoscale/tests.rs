@@ -116,11 +116,17 @@ impl World {
                     self.machines.insert(host.clone(), Machine { stage, ordered });
                     self.tell(Event::HostComing { host });
                 }
-                assert!(self.machines.len() <= self.bounds.max as usize, "more hosts than the maximum");
+                assert!(
+                    self.machines.len() <= self.bounds.max as usize,
+                    "more hosts than the maximum"
+                );
             }
             Action::DrainHost(host) => {
                 let machine = self.machines.get_mut(&host).expect("a host that is there");
-                assert!(machine.ordered && machine.stage == Stage::Up, "{host} is not to be drained");
+                assert!(
+                    machine.ordered && machine.stage == Stage::Up,
+                    "{host} is not to be drained"
+                );
                 machine.stage = Stage::Draining;
                 assert_eq!(self.leased(&host), 0, "a cell runs on {host}");
                 let left = self.up().len();
@@ -159,7 +165,11 @@ impl World {
     fn hosts(&self) -> Vec<Host> {
         let host = |(name, machine): (&NodeName, &Machine)| Host {
             name: name.clone(),
-            standing: if machine.stage == Stage::Up { Standing::Up } else { Standing::Draining },
+            standing: if machine.stage == Stage::Up {
+                Standing::Up
+            } else {
+                Standing::Draining
+            },
             gpus: GPUS,
             idle: GPUS - self.leased(name),
             vram: None,
@@ -170,7 +180,10 @@ impl World {
             preferred: 0,
         };
         let there = self.machines.iter();
-        there.filter(|(_, machine)| !matches!(machine.stage, Stage::Coming(_))).map(host).collect()
+        there
+            .filter(|(_, machine)| !matches!(machine.stage, Stage::Coming(_)))
+            .map(host)
+            .collect()
     }
 
     fn create(&mut self) {
@@ -242,7 +255,9 @@ impl World {
         if waiting > 0 {
             self.tell(Event::CellWaiting { gpus: waiting });
         }
-        self.tell(Event::Tick { limit: MAX_SUBSCRIPTION });
+        self.tell(Event::Tick {
+            limit: MAX_SUBSCRIPTION,
+        });
     }
 
     /// One replica a second leaves a host that drains, unless its cell runs there.
@@ -340,7 +355,11 @@ fn a_failed_placement_adds_what_is_missing_at_once() {
     let mut world = World::new(own(bounds(3, 8)), bounds(3, 8), 5);
     (0..24).for_each(|_| world.create());
     assert_eq!(world.refused, 1);
-    assert_eq!(world.orders, [(world.now, Action::AddHosts(3))], "three replicas on three new hosts");
+    assert_eq!(
+        world.orders,
+        [(world.now, Action::AddHosts(3))],
+        "three replicas on three new hosts"
+    );
     world.create();
     assert_eq!(world.orders.len(), 1, "those that come count");
     world.seconds(7);
@@ -370,7 +389,12 @@ fn cells_that_wait_bring_hosts_and_rest_takes_them_away() {
     assert_eq!(world.up().len(), 5, "not at once");
     world.seconds(100);
     assert_eq!(world.machines.len(), 3, "{:?}", world.orders);
-    assert!(world.kernels.iter().all(|kernel| kernel.homes.iter().collect::<BTreeSet<_>>().len() == 3));
+    assert!(
+        world
+            .kernels
+            .iter()
+            .all(|kernel| kernel.homes.iter().collect::<BTreeSet<_>>().len() == 3)
+    );
 }
 
 #[test]
@@ -379,7 +403,12 @@ fn a_host_that_is_missed_again_stays_longer() {
     let mut world = World::new(own(limits), limits, 0);
     let mut stays = Vec::new();
     for _ in 0..3 {
-        (0..13).for_each(|_| world.kernels.push(Kernel { homes: world.up().into_iter().take(3).collect(), cell: Some(None) }));
+        (0..13).for_each(|_| {
+            world.kernels.push(Kernel {
+                homes: world.up().into_iter().take(3).collect(),
+                cell: Some(None),
+            })
+        });
         world.seconds(8);
         assert_eq!(world.up().len(), 4);
         world.kernels.clear();
@@ -400,12 +429,20 @@ fn the_documented_policy_follows_its_formulas() {
     assert_eq!(world.up().len(), 4, "minimum and buffer");
     (0..12).for_each(|number| {
         let homes: Vec<NodeName> = world.up().into_iter().cycle().skip(number % 4).take(3).collect();
-        world.kernels.push(Kernel { homes, cell: Some(None) });
+        world.kernels.push(Kernel {
+            homes,
+            cell: Some(None),
+        });
     });
     // ⌈12 · 1.05 / 4⌉ = 4 hosts.
     world.seconds(16);
     assert_eq!(world.up().len(), 4);
-    (0..4).for_each(|_| world.kernels.push(Kernel { homes: world.up().into_iter().take(3).collect(), cell: Some(None) }));
+    (0..4).for_each(|_| {
+        world.kernels.push(Kernel {
+            homes: world.up().into_iter().take(3).collect(),
+            cell: Some(None),
+        })
+    });
     // ⌈16 · 1.05 / 4⌉ = 5 hosts.
     world.seconds(16);
     assert_eq!(world.up().len(), 5);
@@ -423,11 +460,34 @@ fn a_host_that_never_comes_is_given_up() {
 }
 
 #[test]
+fn a_host_that_is_lost_is_replaced_until_it_is_back() {
+    let limits = bounds(3, 4);
+    let mut world = World::new(own(limits), limits, 0);
+    world.second();
+    let host = NodeName::from("h3");
+    world.machines.get_mut(&host).expect("it is there").stage = Stage::Draining;
+    world.tell(Event::HostDraining { host: host.clone() });
+    world.seconds(5);
+    assert_eq!(world.up().len(), 3, "{:?}", world.orders);
+    world.machines.get_mut(&host).expect("it is there").stage = Stage::Up;
+    world.tell(Event::HostUp {
+        host,
+        gpus: GPUS,
+        origin: Origin::Configured,
+    });
+    world.seconds(30);
+    assert_eq!(world.machines.len(), 3, "{:?}", world.orders);
+}
+
+#[test]
 fn a_new_host_that_would_not_help_is_not_added() {
     let limits = bounds(3, 8);
     for make in [own, documented] {
         let mut world = World::new(make(limits), limits, 0);
-        world.tell(Event::PlacementFailed { hosts: 3, gpus: GPUS + 1 });
+        world.tell(Event::PlacementFailed {
+            hosts: 3,
+            gpus: GPUS + 1,
+        });
         assert!(world.orders.is_empty());
     }
 }

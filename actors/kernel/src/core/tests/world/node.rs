@@ -8,7 +8,7 @@ use nbos_objects::BlobId;
 use super::HOSTS;
 use crate::core::tests::gpus::Gpus;
 use crate::core::tests::python::Python;
-use crate::core::{Core, Member, Settings};
+use crate::core::{Core, Member, Membership, Settings};
 use crate::id::KernelId;
 use crate::protocol::KernelSpec;
 use crate::state::Executor;
@@ -45,7 +45,7 @@ impl Node {
             me,
             NodeName::from(HOSTS[index]),
             KernelSpec::default(),
-            members,
+            Membership { members, change: None },
             settings,
         );
         Self {
