@@ -31,6 +31,11 @@ faults:
     cargo build -p nbos
     NBOS_RUNS=10 cargo nextest run -p nbos-integration --no-capture -E 'binary(t30_failover) | binary(t40_restart) | binary(t45_sigstop)'
 
+# moves of a small and of a 1 GiB session, and their times
+migration:
+    cargo build -p nbos
+    NBOS_MIB=1024 cargo nextest run -p nbos-integration --no-capture -E 'binary(t52_migration) and (test(fast) or test(large))'
+
 # the Python shim's tests, in an environment of their own
 python:
     .ci/python
