@@ -92,25 +92,11 @@ impl Cluster {
             ));
         }
         if loaded.config.scheduler.hosts.provider == Provider::Process {
-            let (named, state_dir) = (state.clone(), state.clone());
-            let process = move |name: &str, mesh: &str| {
-                let dir = named
-                    .node_dir(name)
-                    .inspect_err(|error| error!(name, %error, "no directory for a host"));
-                let mut arguments = arguments(name, &named);
-                arguments.extend(["--mesh", mesh].map(OsString::from));
-                Some(NodeProcess {
-                    name: name.to_owned(),
-                    program: program.clone(),
-                    arguments,
-                    log: dir.ok()?.join("node.log"),
-                })
-            };
             let template = scaled::Template {
-                state: state_dir,
+                state: state.clone(),
                 client: client(&connection),
                 pids,
-                process: Box::new(process),
+                program,
             };
             tasks.spawn(scaled::keep(template, stop));
         }
@@ -206,7 +192,7 @@ fn client(connection: &Connection) -> Client {
     Client::new(urls, &connection.token).expect("invariant: the addresses come from parsed ones")
 }
 
-fn arguments(node: &str, state: &StateDir) -> Vec<OsString> {
+pub(super) fn arguments(node: &str, state: &StateDir) -> Vec<OsString> {
     let running = state.running_config();
     let words = ["node", node, "--supervised", "--config"].map(OsString::from);
     let paths = [

@@ -1,7 +1,9 @@
 //! Hosts that scaling ordered, as processes on this machine (`[scheduler] hosts = { provider = "process" }`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +12,10 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::child::{NodeProcess, keep_running};
-use super::cluster::Pids;
+use super::cluster::{Pids, arguments};
 use crate::client::{Client, Scaling};
 use crate::connection::NodeEntry;
-use crate::state_dir::StateDir;
+use crate::state_dir::{self, StateDir};
 use crate::stop::{Stop, StopHandle};
 
 /// How often the cluster is asked which hosts it wants: a host starts in about a second, and nothing waits for its end.
@@ -24,8 +26,8 @@ pub(super) struct Template {
     pub(super) state: StateDir,
     pub(super) client: Client,
     pub(super) pids: Arc<Pids>,
-    /// The process of a host of this name at this address.
-    pub(super) process: Box<dyn Fn(&str, &str) -> Option<NodeProcess> + Send + Sync>,
+    /// `nbos` itself.
+    pub(super) program: PathBuf,
 }
 
 /// Starts what the cluster ordered and ends what it retires, until `stop` fires. What runs then ends too; it is still ordered, and the
@@ -51,6 +53,19 @@ pub(super) async fn keep(template: Template, stop: Stop) {
     }
     processes.running.values().for_each(|running| running.stop.fire());
     while processes.tasks.join_next().await.is_some() {}
+}
+
+impl Template {
+    fn process(&self, name: &str, mesh: &str) -> Result<NodeProcess, state_dir::Error> {
+        let mut arguments = arguments(name, &self.state);
+        arguments.extend(["--mesh", mesh].map(OsString::from));
+        Ok(NodeProcess {
+            name: name.to_owned(),
+            program: self.program.clone(),
+            arguments,
+            log: self.state.node_dir(name)?.join("node.log"),
+        })
+    }
 }
 
 struct Processes {
@@ -101,8 +116,9 @@ impl Processes {
     }
 
     fn start(&mut self, name: &str, mesh: &str) {
-        let Some(process) = (self.template.process)(name, mesh) else {
-            return;
+        let process = match self.template.process(name, mesh) {
+            Ok(process) => process,
+            Err(error) => return warn!(host = name, %error, "no directory for an ordered host"),
         };
         info!(host = name, mesh, "host is ordered, starting it");
         let (handle, stop) = Stop::manual();

@@ -195,7 +195,8 @@ mod tests {
             duty,
         });
         let draining = Event::HostDraining { host: host.clone() };
-        assert_eq!(observe(&mut observer, &state, &none), [draining.clone()]);
+        let told = observe(&mut observer, &state, &none);
+        assert_eq!(told, std::slice::from_ref(&draining));
         let mut successor = Observer::default();
         let told = observe(&mut successor, &state, &none);
         assert_eq!(
