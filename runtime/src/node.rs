@@ -1,6 +1,7 @@
 //! One node: its rooms, started from the ground up, and ended in reverse.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use nbos_host::{Host, NodeActor, Warm};
 use nbos_kernel::{Guard, PythonOptions, Surroundings, WarmPool};
 use nbos_mesh::{Mesh, MeshOptions, NodeName};
 use nbos_objects::Objects;
-use nbos_scheduler::{ControlHandle, ControlMachine, Scheduler};
+use nbos_scheduler::{ControlHandle, ControlMachine, Scaling, Scheduler};
 use nbos_supervision::{ChildSpec, Intensity, Options, Restart, Supervisor, SupervisorHandle, Tree};
 use ractor::Actor;
 
@@ -97,6 +98,7 @@ impl Boot<'_> {
         self.root.add(node).await?;
         let groups = self.groups(&mesh).await?;
         let control = self.control(&mesh, &groups).await?;
+        tokio::spawn(crate::peers::follow(mesh.clone(), control.clone(), self.peers()));
         if self.table.has(Role::Host) {
             self.host(&mesh, &groups, &control, guard).await?;
         }
@@ -111,22 +113,24 @@ impl Boot<'_> {
     }
 
     async fn mesh(&self) -> anyhow::Result<Mesh> {
-        let peers = self
-            .config
-            .nodes
-            .iter()
-            .map(|node| (NodeName::from(node.name.as_str()), node.mesh))
-            .collect();
         let options = MeshOptions {
             local: NodeName::from(self.table.name.as_str()),
             listen: self.table.mesh,
-            peers,
+            peers: self.peers(),
             secret: nbos_mesh::Secret::new(
                 format!("{}/{}", self.config.cluster.name, self.secrets.mesh.expose()).into_bytes(),
             ),
             options: self.config.mesh.clone(),
         };
         Ok(Mesh::start(options, self.tree, self.root).await?)
+    }
+
+    /// The nodes of the configuration.
+    fn peers(&self) -> BTreeMap<NodeName, SocketAddr> {
+        let nodes = self.config.nodes.iter();
+        nodes
+            .map(|node| (NodeName::from(node.name.as_str()), node.mesh))
+            .collect()
     }
 
     async fn groups(&self, mesh: &Mesh) -> anyhow::Result<Groups> {
@@ -168,12 +172,15 @@ impl Boot<'_> {
                     .collect(),
             )
             .await?;
+        let hosts = self.config.with_role(Role::Host);
+        let hosts = hosts.map(|node| NodeName::from(node.name.as_str())).collect();
         let arguments = nbos_scheduler::Arguments {
             mesh: mesh.clone(),
             group,
             view: view.clone(),
             replicas: self.config.cluster.replicas,
             loads: nbos_scheduler::Loads::default(),
+            scaling: Scaling::new(self.config.scheduler.clone(), hosts),
         };
         let scheduler = ChildSpec::new("control", "scheduler", Restart::Permanent, move |supervisor| {
             let arguments = arguments.clone();
