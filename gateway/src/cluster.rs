@@ -9,7 +9,7 @@ use nbos_host::{GpuFault, client};
 use nbos_kernel::KernelId;
 use nbos_kernel::protocol::{KernelSpec, ReplicaInfo, ReplicaReply, ReplicaRequest, Role, replica_path, to_bytes};
 use nbos_mesh::{Mesh, NodeName, PeerState, codec};
-use nbos_scheduler::{ControlHandle, ControlState, Duty, HostPhase, KernelRecord, Left, Move, SessionRecord};
+use nbos_scheduler::{ControlHandle, ControlState, Duty, HostPhase, KernelRecord, Left, Move, Phase, SessionRecord};
 use nbos_supervision::TreeNode;
 use serde_json::{Value, json};
 
@@ -237,16 +237,20 @@ impl Cluster {
     ) -> Result<(), Error> {
         let deadline = Instant::now() + within;
         loop {
-            let begun = self
-                .control
-                .begin_move(kernel, from.clone(), to.clone(), CONTROL_WITHIN)
-                .await;
+            let within = CONTROL_WITHIN;
+            let begun = self.control.begin_move(kernel, from.clone(), to.clone(), within).await;
             let moving = match begun {
                 Ok(moving) => moving,
-                // It is being undone, or there are many: that ends.
                 Err(error) if matches!(error.code(), "NB0611" | "NB0613") && Instant::now() < deadline => {
-                    tokio::time::sleep(MOVE_PAUSE).await;
-                    continue;
+                    match self.wanted_move(kernel, from.as_ref(), to.as_ref()) {
+                        // The answer to an earlier question was lost, or somebody else wants the same.
+                        Some(moving) => moving,
+                        // It is being undone, or there are many: that ends.
+                        None => {
+                            tokio::time::sleep(MOVE_PAUSE).await;
+                            continue;
+                        }
+                    }
                 }
                 Err(error) => return Err(refused(&error)),
             };
@@ -256,6 +260,15 @@ impl Cluster {
                 Moved::Back(why) => return Err(Error::NotMoved(why)),
             }
         }
+    }
+
+    /// The move under way, if it is what is wanted.
+    fn wanted_move(&self, kernel: KernelId, from: Option<&NodeName>, to: Option<&NodeName>) -> Option<Move> {
+        let state = self.view();
+        let moving = state.kernels.get(&kernel)?.moving.as_ref()?;
+        let fits = |wish: Option<&NodeName>, host: &NodeName| wish.is_none_or(|wish| wish == host);
+        let wanted = moving.phase != Phase::Undoing && fits(from, &moving.from.host) && fits(to, &moving.to.host);
+        wanted.then(|| moving.clone())
     }
 
     async fn moved(&self, kernel: KernelId, moving: &Move, deadline: Instant) -> Result<Moved, Error> {

@@ -138,9 +138,7 @@ impl ControlState {
     }
 
     pub(crate) fn begin_move(&mut self, kernel: KernelId, from: u64, to: NodeName, why: Why, began_us: u64) -> Outcome {
-        if self.moves().count() >= MAX_MOVES {
-            return refused("NB0613", format!("{MAX_MOVES} replicas are moving already"));
-        }
+        let moving = self.moves().count();
         match self.hosts.get(&to) {
             None => return refused("NB0612", format!("host {to} is not registered")),
             Some(host) if host.duty == Duty::Draining => {
@@ -151,7 +149,12 @@ impl ControlState {
         let Some(record) = self.kernels.get_mut(&kernel) else {
             return refused("NB0603", format!("kernel {kernel} does not exist"));
         };
-        if record.moving.is_some() {
+        if let Some(moving) = &record.moving {
+            // The same command once more: its first answer was lost.
+            let same = moving.from.replica == from && moving.to.host == to && moving.began_us == began_us;
+            if same {
+                return Outcome::Kernel(Box::new(record.clone()));
+            }
             return refused("NB0611", format!("a replica of kernel {kernel} is moving already"));
         }
         if record.replicas.iter().any(|placement| placement.host == to) {
@@ -160,6 +163,9 @@ impl ControlState {
         let Some(from) = record.replicas.iter().find(|placement| placement.replica == from) else {
             return refused("NB0604", format!("kernel {kernel} has no replica {from}"));
         };
+        if moving >= MAX_MOVES {
+            return refused("NB0613", format!("{MAX_MOVES} replicas are moving already"));
+        }
         self.next_replica += 1;
         record.moving = Some(Move {
             from: from.clone(),

@@ -308,6 +308,13 @@ fn only_so_many_move_at_once_and_one_of_a_kernel() {
     };
     let kernel = world.kernel;
     assert_eq!(code(world.state.apply(begin(kernel, 1))), "done");
+    let version = world.state.kernels[&kernel].clone();
+    assert_eq!(
+        code(world.state.apply(begin(kernel, 1))),
+        "done",
+        "the same command twice"
+    );
+    assert_eq!(world.state.kernels[&kernel], version, "and one move");
     assert_eq!(code(world.state.apply(begin(kernel, 2))), "NB0611");
     for number in 1..=MAX_MOVES {
         let kernel = KernelId::random();
