@@ -294,6 +294,8 @@ impl Core {
     pub(super) fn lease_lost(&mut self) {
         if let Some(cell) = self.cell.as_mut() {
             cell.lease_lost = matches!(cell.phase, Phase::Starting | Phase::Ready { .. });
+        } else {
+            self.forget_lent();
         }
         self.fence();
     }
@@ -373,6 +375,7 @@ impl Core {
     /// The cell is this replica's to run: GPUs first, if it needs any.
     pub(super) fn begin_cell(&mut self, mut cell: Cell) {
         self.withdraw_offer();
+        self.return_lent();
         let gpus = cell.gpus;
         cell.phase_since = self.now;
         if gpus > 0 {

@@ -11,6 +11,7 @@ use nbos_mesh::NodeName;
 
 use super::cell::{Cell, Phase, Queued};
 use super::event::Failure;
+use super::takeover::{Handover, Wanted};
 use super::{Action, Core, Micros, Ticket};
 use crate::protocol::{ElectionId, LentCell, ReplicaReply, Room};
 
@@ -240,7 +241,7 @@ impl Core {
     /// The executor's host has no room for a cell: this one may have.
     pub(super) fn offer(&mut self, ticket: Ticket, room: Room) {
         self.withdraw_offer();
-        let refusal = if self.is_executor() || self.cell.is_some() {
+        let refusal = if self.is_executor() || self.cell.is_some() || self.has_lent() {
             Some("this replica is the executor, or about to be".to_owned())
         } else if room.election <= self.left || room.election.epoch < self.state.epoch() {
             Some("that is over".to_owned())
@@ -352,6 +353,32 @@ impl Core {
             self.actions.push(Action::ConfirmLease);
         }
         held
+    }
+
+    /// A cell was handed over to GPUs that are held here, and has yet to start.
+    fn has_lent(&self) -> bool {
+        let is_lent = |handover: &Handover| matches!(handover.wanted, Wanted::LentCell { lent: Some(_), .. });
+        self.handovers.iter().any(is_lent)
+    }
+
+    /// A cell of this replica's own needs GPUs: those held for a cell that was handed over go back now. Given back as that hand-over
+    /// is settled, it would be the lease of the cell that runs.
+    pub(super) fn return_lent(&mut self) {
+        if self.forget_lent() {
+            self.actions.push(Action::ReleaseLease);
+        }
+    }
+
+    /// The GPUs held for a cell that was handed over are gone: it does not start here. True when there were any.
+    pub(super) fn forget_lent(&mut self) -> bool {
+        let lent = self
+            .handovers
+            .iter_mut()
+            .filter_map(|handover| match &mut handover.wanted {
+                Wanted::LentCell { lent, .. } => lent.take(),
+                Wanted::Role | Wanted::PinnedCell { .. } => None,
+            });
+        lent.count() > 0
     }
 
     /// Starts the cell that was handed to this replica, which makes it the executor.
