@@ -6,6 +6,7 @@ mod hosts;
 mod kernel;
 mod kernel_id;
 mod kernels;
+mod load;
 mod node;
 mod restart;
 mod run;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use crate::{client, config, notebook, python, state_dir, up as cluster};
+use crate::{client, config, load as replay, notebook, python, state_dir, up as cluster};
 
 /// Notebook kernels that survive their hosts.
 #[derive(Debug, Parser)]
@@ -40,6 +41,7 @@ enum Command {
     Kernel(kernel::Kernel),
     Handover(handover::Handover),
     Restart(restart::Restart),
+    Load(load::Load),
     #[command(hide = true)]
     Guard(guard::Guard),
 }
@@ -75,6 +77,7 @@ impl Command {
             Self::Kernel(kernel) => Box::pin(kernel.run()).await,
             Self::Handover(handover) => Box::pin(handover.run()).await,
             Self::Restart(restart) => Box::pin(restart.run()).await,
+            Self::Load(load) => Box::pin(load.run()).await,
             Self::Guard(guard) => guard.run(),
         }
     }
@@ -99,6 +102,8 @@ fn code(error: &anyhow::Error) -> Option<&'static str> {
             .or_else(|| cause.downcast_ref::<kernel_id::Error>().map(kernel_id::Error::code))
             .or_else(|| cause.downcast_ref::<target::Error>().map(target::Error::code))
             .or_else(|| cause.downcast_ref::<node::Error>().map(node::Error::code))
+            .or_else(|| cause.downcast_ref::<nbos_trace::Error>().map(nbos_trace::Error::code))
+            .or_else(|| cause.downcast_ref::<replay::Error>().map(replay::Error::code))
     })
 }
 
