@@ -73,3 +73,8 @@ corpus filter="":
 # what a kernel does with a real GPU between cells: writes docs/results/gpu.md; without an NVIDIA GPU it says so
 gpu:
     python3 integration/gpu/measure.py
+
+# eighteen kernels on six GPUs, a day of the real trace if it is there, else of one that is made; results in target/load-18
+load-18 start="38880" speed="720":
+    cargo build --release -p nbos
+    integration/benches/load_18 {{start}} {{speed}}

@@ -2,10 +2,12 @@
 //!
 //! Others embed it through [`config`], [`node`] and [`client`]; see `docs/EMBEDDING.md`.
 
+pub mod chart;
 pub mod client;
 pub mod command;
 pub mod config;
 pub mod connection;
+pub mod load;
 pub mod node;
 pub mod notebook;
 mod peers;

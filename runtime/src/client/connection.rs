@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::{self, Message as WsMessage};
 use super::error::Error;
 use super::execute::{Execute, ExecuteOutcome};
 use super::http::Client;
-use super::message::{Channel, Message, fresh_id};
+use super::message::{Channel, Message, fresh_id, text};
 use super::outputs::Outputs;
 use super::wire::{self, Frame};
 
@@ -147,12 +147,13 @@ impl KernelConnection {
         self.send(&request).await?;
 
         let mut outputs = Outputs::default();
-        let mut reply: Option<(Value, Duration)> = None;
+        let mut reply: Option<(Value, Value, Duration)> = None;
+        let mut spoke_after = None;
         let mut idle = false;
         while reply.is_none() || !idle {
             let message = match &reply {
                 None => self.recv().await?,
-                Some((_, after)) => match timeout_at(sent + *after + IDLE_WITHIN, self.recv()).await {
+                Some((_, _, after)) => match timeout_at(sent + *after + IDLE_WITHIN, self.recv()).await {
                     Ok(message) => message?,
                     Err(_) => break,
                 },
@@ -162,18 +163,25 @@ impl KernelConnection {
             }
             match message.channel {
                 Channel::Shell if message.msg_type() == "execute_reply" => {
-                    reply = Some((message.content, sent.elapsed()))
+                    reply = Some((message.content, message.metadata, sent.elapsed()))
                 }
                 Channel::Iopub if message.status() == Some("idle") => idle = true,
-                Channel::Iopub => outputs.apply(message.msg_type(), &message.content),
+                Channel::Iopub => {
+                    if message.msg_type() == "stream" && text(&message.content, "name") == "stdout" {
+                        spoke_after.get_or_insert_with(|| sent.elapsed());
+                    }
+                    outputs.apply(message.msg_type(), &message.content);
+                }
                 Channel::Shell | Channel::Control | Channel::Stdin => {}
             }
         }
-        let (reply, replied_after) = reply.expect("invariant: the loop ends with a reply or an error");
+        let (reply, metadata, replied_after) = reply.expect("invariant: the loop ends with a reply or an error");
         Ok(ExecuteOutcome {
             msg_id: execute.msg_id.clone(),
             reply,
+            metadata,
             outputs,
+            spoke_after,
             replied_after,
             ended_after: sent.elapsed(),
         })

@@ -57,7 +57,11 @@ pub struct ExecuteOutcome {
     pub msg_id: String,
     /// Content of the `execute_reply`.
     pub reply: Value,
+    /// The reply's metadata; `nbos` in it tells the host that ran the cell, and its GPUs.
+    pub metadata: Value,
     pub outputs: Outputs,
+    /// From sending the request to the first words on the cell's standard output.
+    pub spoke_after: Option<Duration>,
     /// From sending the request to its reply.
     pub replied_after: Duration,
     /// From sending the request to the later of reply and `idle`.

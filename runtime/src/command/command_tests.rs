@@ -26,6 +26,8 @@ fn documented_lines_are_understood() {
         "nbos kernel 0123",
         "nbos handover 0123 --to h2 --json",
         "nbos restart h1/host",
+        "nbos load --trace t.csv --speed 60",
+        "nbos load --trace t.csv --speed 200 --start-min 29400 --minutes 1050 --sessions 18 --with-idle --gpus-max 1 --out d --json --url http://127.0.0.1:1 --token t",
         "nbos guard /tmp/nbos-0-0123456789-abcdef",
     ] {
         parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -42,6 +44,8 @@ fn mistakes_are_refused() {
         "nbos up extra",
         "nbos run a.ipynb --gpus -1",
         "nbos kernel",
+        "nbos load --speed 60",
+        "nbos load --trace t.csv --gpus-max -1",
     ] {
         assert!(parse(line).is_err(), "{line}");
     }

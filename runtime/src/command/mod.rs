@@ -7,6 +7,7 @@ mod hosts;
 mod kernel;
 mod kernel_id;
 mod kernels;
+mod load;
 mod migrate;
 mod node;
 mod restart;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use crate::{client, config, notebook, python, state_dir, up as cluster};
+use crate::{client, config, load as replay, notebook, python, state_dir, up as cluster};
 
 /// Notebook kernels that survive their hosts.
 #[derive(Debug, Parser)]
@@ -44,6 +45,7 @@ enum Command {
     Migrate(migrate::Migrate),
     Drain(drain::Drain),
     Restart(restart::Restart),
+    Load(load::Load),
     #[command(hide = true)]
     Guard(guard::Guard),
 }
@@ -81,6 +83,7 @@ impl Command {
             Self::Migrate(migrate) => Box::pin(migrate.run()).await,
             Self::Drain(drain) => Box::pin(drain.run()).await,
             Self::Restart(restart) => Box::pin(restart.run()).await,
+            Self::Load(load) => Box::pin(load.run()).await,
             Self::Guard(guard) => guard.run(),
         }
     }
@@ -105,6 +108,8 @@ fn code(error: &anyhow::Error) -> Option<&'static str> {
             .or_else(|| cause.downcast_ref::<kernel_id::Error>().map(kernel_id::Error::code))
             .or_else(|| cause.downcast_ref::<target::Error>().map(target::Error::code))
             .or_else(|| cause.downcast_ref::<node::Error>().map(node::Error::code))
+            .or_else(|| cause.downcast_ref::<nbos_trace::Error>().map(nbos_trace::Error::code))
+            .or_else(|| cause.downcast_ref::<replay::Error>().map(replay::Error::code))
     })
 }
 

@@ -9,6 +9,7 @@ use nbos_mesh::{Delivery, Fault, NodeName, PeerState, Responder, codec};
 use nbos_supervision::{Status, Tree};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 
+use super::account::Account;
 use super::log::LogMachine;
 use super::members::reshape;
 use super::message::Message;
@@ -18,7 +19,7 @@ use crate::chunks::{Chunks, Haste, Peers};
 use crate::core::{ChildEvent, Core, Event, Liveness, Member, Micros, Settings, Ticket};
 use crate::outbox::Outbox;
 use crate::protocol::to_bytes;
-use crate::protocol::{ReplicaReply, ReplicaRequest, replica_path};
+use crate::protocol::{Channel, ReplicaReply, ReplicaRequest, replica_path};
 use crate::state::Executor;
 
 /// While something waits for time to pass. Short enough not to be felt in a fail-over.
@@ -60,6 +61,7 @@ pub(super) struct State {
     pub(super) lease_asked: u64,
     /// When it was granted or last renewed.
     pub(super) lease_renewed: Instant,
+    pub(super) account: Account,
     pub(super) tree: Tree,
     pub(super) path: String,
     /// The mesh did not take an event.
@@ -162,6 +164,7 @@ impl Actor for Replica {
             leasing: None,
             lease_asked: 0,
             lease_renewed: Instant::now(),
+            account: Account::default(),
             tree,
             path,
             outbox_stalled: false,
@@ -307,7 +310,14 @@ impl State {
         }
     }
 
-    fn child_event(&mut self, event: ChildEvent) {
+    fn child_event(&mut self, mut event: ChildEvent) {
+        if let ChildEvent::Message {
+            channel: Channel::Shell,
+            message,
+        } = &mut event
+        {
+            self.account.note(message, self.around.mesh.local().as_str());
+        }
         if let ChildEvent::Exited { why } = &event {
             tracing::info!(kernel = %self.identity.kernel, why, "python process ended");
             self.child = None;

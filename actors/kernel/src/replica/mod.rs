@@ -1,5 +1,6 @@
 //! The replica actor: performs what [`crate::core::Core`] decides.
 
+mod account;
 mod actor;
 mod handle;
 mod log;

@@ -148,6 +148,7 @@ impl State {
             Action::ConfirmLease => self.confirm_lease(),
             Action::ReleaseLease => {
                 if let Some(lease) = self.lease.take() {
+                    self.account.given_back();
                     self.release(lease.id);
                 }
             }
@@ -295,6 +296,9 @@ impl State {
             }
             ChildCommand::Send { channel, mut message } => {
                 if channel == Channel::Shell && is_cell(&message) {
+                    if self.lease.is_none() {
+                        self.account.clear();
+                    }
                     self.name_devices(&mut message);
                 }
                 self.send_to_child(channel, message);
@@ -414,6 +418,7 @@ impl State {
             within: Duration::from_micros(within),
             terms: if on_condition { Terms::Conditional } else { Terms::Firm },
         };
+        self.account.asked();
         self.lease_asked += 1;
         let asked = self.lease_asked;
         let waiting = tokio::spawn(async move {
@@ -493,6 +498,7 @@ impl State {
         }
         let result = match lease {
             Ok(lease) => {
+                self.account.lent(lease.devices.len());
                 if let Some(before) = self.lease.replace(lease) {
                     self.release(before.id);
                 }
