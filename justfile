@@ -61,6 +61,6 @@ corpus filter="":
     NBOS_CORPUS_ALL=1 NBOS_CORPUS={{filter}} cargo nextest run -p nbos-integration --no-capture -E 'binary(t70_corpus)'
 
 # eighteen kernels on six GPUs, a day of the real trace if it is there, else of one that is made; results in target/load-18
-load-18 start="38880" speed="720":
+load-18 start="38880" speed="360":
     cargo build --release -p nbos
     integration/benches/load_18 {{start}} {{speed}}
