@@ -75,6 +75,6 @@ gpu:
     python3 integration/gpu/measure.py
 
 # eighteen kernels on six GPUs, a day of the real trace if it is there, else of one that is made; results in target/load-18
-load-18 start="38880" speed="720":
+load-18 start="38880" speed="360":
     cargo build --release -p nbos
     integration/benches/load_18 {{start}} {{speed}}

@@ -37,11 +37,10 @@ impl Session {
     }
 }
 
-/// When the last cell ends if none waits for anything but the one before it.
+/// When the last of them ends, as the trace has it.
 fn end_of(cells: &[Cell]) -> Duration {
-    cells
-        .iter()
-        .fold(Duration::ZERO, |end, cell| end.max(cell.submit) + cell.duration)
+    let ends = cells.iter().map(|cell| cell.submit + cell.duration);
+    ends.max().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -49,20 +48,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_waits_for_the_one_before_it() {
-        let cell = |submit, duration| Cell {
-            gpus: 1,
+    fn a_session_lives_until_its_last_cell_ends() {
+        let cell = |gpus, submit, duration| Cell {
+            gpus,
             submit: Duration::from_secs(submit),
             duration: Duration::from_secs(duration),
         };
-        let session = Session::of(0, vec![cell(10, 30), cell(20, 5), cell(100, 1)]);
+        let session = Session::of(3, vec![cell(1, 10, 300), cell(4, 20, 5), cell(1, 100, 1)]);
         assert_eq!(
-            (session.opens, session.closes),
-            (Duration::from_secs(10), Duration::from_secs(101))
-        );
-        assert_eq!(
-            Session::of(0, vec![cell(10, 30), cell(20, 5)]).closes,
-            Duration::from_secs(45)
+            (session.opens, session.closes, session.gpus),
+            (Duration::from_secs(10), Duration::from_secs(310), 4)
         );
     }
 }
