@@ -31,6 +31,15 @@ faults:
     cargo build -p nbos
     NBOS_RUNS=10 cargo nextest run -p nbos-integration --no-capture -E 'binary(t30_failover) | binary(t40_restart) | binary(t45_sigstop)'
 
+# who holds which GPU, watched under load through two hundred random kills: a quarter of an hour
+leases kills="200":
+    cargo build -p nbos
+    NBOS_RUNS={{kills}} cargo test -p nbos-integration --test t56_leases -- --nocapture
+
+# the model check of elections, leases and moves with larger bounds: steps from each state of an undisturbed run
+model steps="14":
+    NBOS_MODEL={{steps}} cargo test --release -p nbos-integration --test t05_model -- --nocapture --test-threads=1
+
 # the Python shim's tests, in an environment of their own
 python:
     .ci/python

@@ -38,10 +38,14 @@ impl Ledger {
     /// When the cell failed in any other way.
     pub fn record_under_fire(&mut self, number: u64, outcome: &ExecuteOutcome) {
         match outcome.error() {
-            Some(error) if error.ename == "KernelDied" => self.refused.insert(number),
-            Some(error) if error.ename == "KeyboardInterrupt" => self.undecided.insert(number),
-            Some(_) | None => return self.record(number, outcome),
-        };
+            Some(error) if error.ename == "KernelDied" => {
+                self.refused.insert(number);
+            }
+            Some(error) if error.ename == "KeyboardInterrupt" => {
+                self.undecided.insert(number);
+            }
+            Some(_) | None => self.record(number, outcome),
+        }
     }
 
     /// Cells that were cut.

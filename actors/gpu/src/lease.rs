@@ -25,7 +25,7 @@ pub struct Device {
 }
 
 /// Asks for devices.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LeaseRequest {
     /// Who will use them, normally a kernel's id.
     pub holder: String,
@@ -40,7 +40,7 @@ pub struct LeaseRequest {
 }
 
 /// How sure a holder is of what it asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Terms {
     /// It uses the devices at once: 10 s until the first renewal.
     Firm,

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::info::DeviceState;
+use crate::model;
 use crate::{Device, Lease, LeaseId, LeaseRequest, Refusal, Terms};
 
 #[cfg(test)]
@@ -30,7 +31,7 @@ pub(crate) const MAX_WAITING: usize = 256;
 const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Names a caller whose answer is still owed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Ticket(pub(crate) u64);
 
 /// What happened.
@@ -143,7 +144,7 @@ pub(crate) struct HeldView {
 }
 
 /// The ledger of one host. Times given to it must not go backwards.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct GpuLedger {
     slots: BTreeMap<u32, Slot>,
     leases: BTreeMap<LeaseId, Held>,
@@ -151,13 +152,13 @@ pub(crate) struct GpuLedger {
     last_lease: LeaseId,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Slot {
     uuid: String,
     state: SlotState,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum SlotState {
     Free,
     Leased(LeaseId),
@@ -172,7 +173,7 @@ enum SlotState {
     },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Held {
     holder: String,
     epoch: u64,
@@ -181,7 +182,7 @@ struct Held {
     deadline: Instant,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Waiting {
     ticket: Ticket,
     request: LeaseRequest,
@@ -298,6 +299,15 @@ impl GpuLedger {
             },
         };
         self.slots.iter().map(view).collect()
+    }
+
+    /// Leases that live, by their id.
+    pub(crate) fn leases(&self) -> impl Iterator<Item = model::Held> {
+        self.leases.iter().map(|(&id, held)| model::Held {
+            id,
+            holder: held.holder.clone(),
+            devices: held.devices.clone(),
+        })
     }
 
     /// Ends what was not renewed and refuses who waited longer than asked.

@@ -16,6 +16,7 @@ mod info;
 mod lease;
 mod ledger;
 mod message;
+pub mod model;
 mod nvml;
 mod options;
 mod simulated;
