@@ -36,6 +36,15 @@ migration:
     cargo build -p nbos
     NBOS_MIB=1024 cargo nextest run -p nbos-integration --no-capture -E 'binary(t52_migration) and (test(fast) or test(large))'
 
+# who holds which GPU, watched under load through two hundred random kills: a quarter of an hour
+leases kills="200":
+    cargo build -p nbos
+    NBOS_RUNS={{kills}} cargo test -p nbos-integration --test t56_leases -- --nocapture
+
+# the model check of elections, leases and moves with larger bounds: steps from each state of an undisturbed run
+model steps="14":
+    NBOS_MODEL={{steps}} cargo test --release -p nbos-integration --test t05_model -- --nocapture --test-threads=1
+
 # the Python shim's tests, in an environment of their own
 python:
     .ci/python

@@ -3,8 +3,8 @@
 //! [`Cluster`] runs the `nbos` program with a state directory and ports of its own; [`Kernel`], [`Cells`] and [`Notebook`] are a
 //! user at a front end; [`Node`] is a machine that can be killed or frozen; [`Ledger`], [`Trace`] and [`failover`] know what must be
 //! true afterwards. A step that does not end panics with what it waited for, and a failed scenario shows the end of every
-//! node's log. The scenarios are in `tests/`: t00 the repository itself, t10 a session, t15 to t18 its state, t20 the command line, t30 to t45 faults,
-//! t50 to t53 GPUs, moves and hosts, t60 bad input, t70 the corpus, t90 regressions.
+//! node's log. The scenarios are in `tests/`: t00 the repository itself, t05 a model check, t10 a session, t15 to t18 its state, t20 the command line,
+//! t30 to t45 faults, t50 to t56 GPUs, moves, hosts, loads and starts, t60 bad input, t70 the corpus, t90 regressions.
 
 mod client;
 mod cluster;

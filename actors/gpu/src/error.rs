@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{LeaseId, checkpoint};
 
 /// Why the ledger said no. Part of the pure core, so it can be compared.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
     /// No wait can help: this host does not have that many.
     #[error("{asked} GPUs{} asked of a host that has {installed}: ask for 1 to {installed}", of_memory(*memory))]

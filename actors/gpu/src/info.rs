@@ -54,7 +54,7 @@ pub enum DeviceState {
 }
 
 /// Whether a device works.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
     /// Nothing is known against it.

@@ -17,7 +17,7 @@ impl fmt::Display for LeaseId {
 }
 
 /// One GPU of the host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Device {
     /// Position on the host, from 0; NVML's index for a real device.
     pub index: u32,
@@ -29,7 +29,7 @@ pub struct Device {
 }
 
 /// Asks for devices.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LeaseRequest {
     /// Who will use them, normally a kernel's id.
     pub holder: String,
@@ -48,7 +48,7 @@ pub struct LeaseRequest {
 }
 
 /// How sure a holder is of what it asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Terms {
     /// It uses the devices at once: 10 s until the first renewal.
     Firm,

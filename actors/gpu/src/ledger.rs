@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::info::{self, DeviceState, Health};
+use crate::model;
 use crate::{Device, Lease, LeaseId, LeaseRequest, Place, Refusal, Terms};
 
 mod event;
@@ -37,7 +38,7 @@ const MAX_BROKEN: usize = 256;
 const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The ledger of one host. Times given to it must not go backwards.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct GpuLedger {
     slots: BTreeMap<u32, Slot>,
     leases: BTreeMap<LeaseId, Held>,
@@ -48,21 +49,21 @@ pub(crate) struct GpuLedger {
 }
 
 /// A device of the host, as it was found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Installed {
     pub(crate) device: Device,
     /// Bytes.
     pub(crate) memory: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Slot {
     installed: Installed,
     health: Health,
     state: SlotState,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum SlotState {
     Free,
     Leased(LeaseId),
@@ -77,7 +78,7 @@ enum SlotState {
     },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Held {
     holder: String,
     epoch: u64,
@@ -196,6 +197,15 @@ impl GpuLedger {
             },
         };
         self.slots.iter().map(view).collect()
+    }
+
+    /// Leases that live, by their id.
+    pub(crate) fn leases(&self) -> impl Iterator<Item = model::Held> {
+        self.leases.iter().map(|(&id, held)| model::Held {
+            id,
+            holder: held.holder.clone(),
+            devices: held.devices.clone(),
+        })
     }
 
     /// Where a holder's request stands, if one waits.

@@ -19,6 +19,7 @@ mod info;
 mod lease;
 mod ledger;
 mod message;
+pub mod model;
 mod nvml;
 mod options;
 mod process;

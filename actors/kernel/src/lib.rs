@@ -9,6 +9,7 @@ mod chunks;
 mod core;
 pub mod id;
 pub mod message;
+pub mod model;
 mod options;
 mod outbox;
 pub mod protocol;

@@ -6,7 +6,7 @@ use crate::info::{DeviceState, Health};
 use crate::{Lease, LeaseId, LeaseRequest, Refusal};
 
 /// Names a caller whose answer is still owed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Ticket(pub(crate) u64);
 
 /// What happened.

@@ -15,7 +15,7 @@ use crate::{LeaseRequest, Refusal};
 const REMEMBERED: usize = 1024;
 
 /// How long the line may grow.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Bounds {
     /// Requests of all users.
     pub(crate) total: usize,
@@ -23,14 +23,14 @@ pub(crate) struct Bounds {
     pub(crate) per_user: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Waiting {
     pub(crate) ticket: Ticket,
     pub(crate) request: LeaseRequest,
     pub(crate) until: Instant,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Line {
     bounds: Bounds,
     /// By user, none empty.
