@@ -1,5 +1,7 @@
 //! The life of a cell on its executor: queue, lease, start (one commit), run, store, finish (one commit), reply.
 
+use nbos_mesh::NodeName;
+
 use super::event::{Arrival, Captured, Failure};
 use super::needs;
 use super::{Action, ChildCommand, Core, Micros, RawDelta};
@@ -38,6 +40,7 @@ pub(super) enum Phase {
     },
     /// That replica is to become the executor, because of what is pinned there or of GPUs that it holds for the cell.
     Moving {
+        to: NodeName,
         lent: bool,
     },
     /// Its GPUs are asked of this host.
@@ -419,6 +422,7 @@ impl Core {
         cell.phase_since = self.now;
         cell.ran_in = self.children;
         self.last_activity = self.now;
+        self.ahead = None;
         let message = needs::for_python(&cell.message);
         self.actions.push(Action::Child(ChildCommand::Send {
             channel: Channel::Shell,

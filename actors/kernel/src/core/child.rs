@@ -139,6 +139,7 @@ impl Core {
             failures,
         };
         self.open_order = None;
+        self.ahead = None;
         self.actions.push(Action::Child(ChildCommand::Start));
     }
 
@@ -461,6 +462,8 @@ impl Core {
             return;
         }
         while let Some((channel, message)) = self.backlog.pop_front() {
+            // A widget's callback is user code, too.
+            self.ahead = None;
             self.actions
                 .push(Action::Child(ChildCommand::Send { channel, message }));
         }

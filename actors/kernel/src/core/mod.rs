@@ -14,6 +14,7 @@ mod deferred;
 mod election;
 mod ending;
 mod event;
+mod line;
 mod needs;
 mod requests;
 mod routing;
@@ -87,6 +88,8 @@ pub(crate) struct Core {
     arriving: BTreeSet<BlobId>,
     /// A full pass that the child was asked for and has yet to answer.
     open_order: Option<u64>,
+    /// One that was made while a cell stood in line.
+    ahead: Option<scrub::Ahead>,
     /// Who waits for a full pass.
     barriers: Vec<Barrier>,
     /// No cell starts before: another replica is to become the executor.
@@ -162,6 +165,7 @@ impl Core {
             arrivals: Arrival(0),
             arriving: BTreeSet::new(),
             open_order: None,
+            ahead: None,
             barriers: Vec::new(),
             yield_until: 0,
             passing: None,
@@ -212,6 +216,7 @@ impl Core {
             Event::Leased { msg_id, result } => self.leased(&msg_id, result),
             Event::LeaseLost => self.lease_lost(),
             Event::Room { election, host, result } => self.room_answered(election, host, result),
+            Event::Place { election, host, place } => self.place_answered(election, host, place),
             Event::Tick { quorum_silent_us } => self.tick(quorum_silent_us),
         }
         self.advance();

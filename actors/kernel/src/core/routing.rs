@@ -41,7 +41,10 @@ impl Core {
             }
             Phase::Asking { asked: None } if self.child_failure().is_some() => self.run_here(),
             Phase::Asking { asked: Some(_) } if self.now > cell.phase_since + TOUCH_DEADLINE_US => self.run_here(),
-            Phase::Moving { .. } if self.now > cell.phase_since + MOVE_DEADLINE_US => self.run_here(),
+            // Should it have started there, the log does not take a second start.
+            Phase::Moving { ref to, .. } if !self.is_up(to) || self.now > cell.phase_since + MOVE_DEADLINE_US => {
+                self.run_here();
+            }
             Phase::Asking { .. }
             | Phase::Moving { .. }
             | Phase::Leasing
@@ -66,7 +69,10 @@ impl Core {
         match (home, self.cell.as_ref()) {
             (Some(host), Some(cell)) => {
                 let msg_id = cell.msg_id.clone();
-                self.set_phase(Phase::Moving { lent: false });
+                self.set_phase(Phase::Moving {
+                    to: host.clone(),
+                    lent: false,
+                });
                 self.actions.push(Action::AskMove {
                     host,
                     msg_id,
