@@ -15,6 +15,7 @@ Modules, from the wire upwards:
 - ``debugger``    debugpy, loaded only when someone debugs
 - ``kernel``      ipykernel's request handling with capture and apply hooked in
 - ``static``      which names can a cell touch (before it runs)
+- ``reach``       can a cell touch a GPU (before it runs)
 - ``kinds``       what the walk and the pickler tell apart
 - ``walk``        which names share mutable objects (after it ran)
 - ``groups``      the known groups: members, shared objects, fingerprints, pins

@@ -16,7 +16,7 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from nbos_kernel import collector, history, static
+from nbos_kernel import collector, history, reach, static
 from nbos_kernel.background import Background
 from nbos_kernel.chunks import Interrupted
 from nbos_kernel.delta import RANK_HISTORY, RANK_IMPORTS, Delta, pack
@@ -186,6 +186,12 @@ class Capture:
             except RuntimeError:  # a cell changes the session at this moment
                 continue
         return of
+
+    def gpu(self, code: str) -> str | None:
+        """Why a piece of code may touch a GPU; None when it provably does not. On any thread; nothing is run for it."""
+        if self._beside_cells:
+            return "threads or tasks of the notebook run beside its cells"
+        return reach.gpu(self._session, code)
 
     def share(self, keys: list[str], seconds: float) -> int:
         """How many of these groups can be looked at in that time; at least one."""

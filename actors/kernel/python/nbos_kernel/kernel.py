@@ -285,7 +285,10 @@ class Kernel(IPythonKernel):
         requests, in their order, and in their context (decimal's and numpy's settings live in one)."""
         assert self._side is not None
         if header["t"] == "touches":
-            self._side.send({"t": "touched", "id": header.get("id"), "names": self._capture.touches(*_question(header))})
+            code, names = _question(header)
+            why = "another cell runs" if self._running else self._capture.gpu(code)
+            self._side.send({"t": "touched", "id": header.get("id"), "names": self._capture.touches(code, names) if names else [],
+                             "gpu": {"may": why is not None, "why": why}})
             return
         if header["t"] not in ("apply", "scrub"):
             self._side.die(EXIT_PROTOCOL, f"NB0903: a frame of unknown type {header['t']!r:.80}")

@@ -116,9 +116,9 @@ def _magics(nodes: Iterable[ast.stmt], transform: Any, plan: Plan) -> None:
     shells = []
     for statement in nodes:
         for node in ast.walk(statement):
-            if _is_shell(node):
+            if is_shell(node):
                 shells.append(node)
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_shell(node.func.value):
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and is_shell(node.func.value):
                 if node.func.attr in _MAGIC_CALLS:
                     accounted.add(id(node.func.value))
                     _magic(node.func.attr, node.args, transform, plan)
@@ -126,7 +126,8 @@ def _magics(nodes: Iterable[ast.stmt], transform: Any, plan: Plan) -> None:
         plan.everything = True
 
 
-def _is_shell(node: ast.AST) -> bool:
+def is_shell(node: ast.AST) -> bool:
+    """``get_ipython()``, which the transformed source of a magic begins with."""
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "get_ipython"
 
 
@@ -137,16 +138,19 @@ def _magic(call: str, args: list[ast.expr], transform: Any, plan: Plan) -> None:
     if len(texts) != len(args) or not texts:
         plan.everything = True
     elif texts[0] in CODE_MAGICS:
-        # The options before the code are not code; a line that does not parse makes the plan "everything".
-        line, body = texts[1] if len(texts) > 1 else "", texts[2] if len(texts) > 2 else None
-        if body is not None:
-            add_source(body, transform, plan)
-        elif line and texts[0] != "capture":
-            add_source(_without_options(line), transform, plan)
-        if body is not None and texts[0] in ("time", "timeit") and line:
-            add_source(_without_options(line), transform, plan)
+        for source in sources_in(texts):  # one that does not parse makes the plan "everything"
+            add_source(source, transform, plan)
     elif texts[0] not in QUIET_MAGICS:
         plan.everything = True
+
+
+def sources_in(texts: list[str]) -> list[str]:
+    """The code in the arguments of a magic that runs code. The options before it are not code."""
+    line, body = texts[1] if len(texts) > 1 else "", texts[2] if len(texts) > 2 else None
+    sources = [] if body is None else [body]
+    if line and (texts[0] in ("time", "timeit") or body is None and texts[0] != "capture"):
+        sources.append(_without_options(line))
+    return sources
 
 
 def _without_options(line: str) -> str:

@@ -358,6 +358,7 @@ async fn connect(listener: &UnixListener, files: &ConnectionFile) -> Result<(Uni
         | Frame::Applied { .. }
         | Frame::Need { .. }
         | Frame::Touched { .. }
+        | Frame::Released(_)
         | Frame::Pong => return Err("it did not say hello first".to_owned()),
     }
     let signer = Signer::new(&files.key);
@@ -523,7 +524,11 @@ async fn pump_side(read: tokio::net::unix::OwnedReadHalf, outlet: Outlet, chunks
             }
             Ok(Frame::Applied { id, failed }) => ChildEvent::Applied { id, failed },
             Ok(Frame::Need { id, keys }) => ChildEvent::Need { id, keys },
-            Ok(Frame::Touched { id, names }) => ChildEvent::Touched { id, names },
+            Ok(Frame::Touched { id, names, gpu }) => ChildEvent::Touched { id, names, gpu },
+            Ok(Frame::Released(released)) => {
+                side::tell_release(&released);
+                ChildEvent::Released(released)
+            }
             Ok(Frame::Hello | Frame::Pong) => continue,
             Err(error) => return format!("its side channel broke: {error}"),
         };

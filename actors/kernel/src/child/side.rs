@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::buffers::Buffers;
 use crate::chunks::Chunks;
-use crate::core::{Apply, Captured, RawDelta, RawPinned};
+use crate::core::{Apply, Captured, GpuUse, RawDelta, RawPinned, Released};
 use crate::protocol::Pinned;
 use crate::state::{Buffer, CHUNK_BYTES, Group};
 
@@ -67,7 +67,9 @@ enum Header {
     Touched {
         id: u64,
         names: Vec<String>,
+        gpu: GpuUse,
     },
+    Released(Released),
     Pong {},
 }
 
@@ -155,7 +157,8 @@ pub(super) enum Frame {
     Delta(RawDelta),
     Applied { id: u64, failed: Vec<String> },
     Need { id: u64, keys: Vec<String> },
-    Touched { id: u64, names: Vec<String> },
+    Touched { id: u64, names: Vec<String>, gpu: GpuUse },
+    Released(Released),
     Pong,
 }
 
@@ -225,7 +228,8 @@ pub(super) async fn read<R: AsyncRead + Unpin>(from: &mut R, buffers: &Buffers) 
             Ok(Frame::Applied { id, failed })
         }
         Header::Need { id, keys } => Ok(Frame::Need { id, keys }),
-        Header::Touched { id, names } => Ok(Frame::Touched { id, names }),
+        Header::Touched { id, names, gpu } => Ok(Frame::Touched { id, names, gpu }),
+        Header::Released(released) => Ok(Frame::Released(released)),
         Header::Pong {} => Ok(Frame::Pong),
     }
 }
@@ -272,6 +276,22 @@ impl GroupHeader {
             inline: body.split_to(size),
             buffers,
         })
+    }
+}
+
+pub(super) fn tell_release(released: &Released) {
+    tracing::debug!(
+        msg_id = released.msg_id,
+        took_us = released.took_us,
+        "gpu memory given back"
+    );
+    for left in &released.left {
+        tracing::warn!(
+            device = left.index,
+            bytes = left.bytes,
+            why = left.why,
+            "gpu memory stays occupied after a cell"
+        );
     }
 }
 
@@ -431,6 +451,43 @@ mod tests {
         )
         .await;
         assert!(matches!(short, Err(Error::Sizes)), "a chunk is missing");
+    }
+
+    #[tokio::test]
+    async fn reads_what_a_cell_can_touch_and_what_it_left_on_its_gpus() {
+        let touched = r#"{"t":"touched","id":3,"names":["f"],"gpu":{"may":true,"why":"'net' leads to torch"}}"#;
+        let Frame::Touched { id, names, gpu } = read(&mut frame(touched, b"").as_slice(), &Buffers::default())
+            .await
+            .expect("valid")
+        else {
+            panic!("not an answer");
+        };
+        assert_eq!((id, names), (3, vec!["f".to_owned()]));
+        assert_eq!(gpu.why.as_deref().filter(|_| gpu.may), Some("'net' leads to torch"));
+        let released =
+            r#"{"t":"released","msg_id":"m","took_us":1200,"left":[{"index":1,"bytes":4096,"why":"a graph"}]}"#;
+        let Frame::Released(released) = read(&mut frame(released, b"").as_slice(), &Buffers::default())
+            .await
+            .expect("valid")
+        else {
+            panic!("not a release");
+        };
+        assert_eq!((released.msg_id.as_str(), released.took_us), ("m", 1200));
+        let left: Vec<_> = released
+            .left
+            .iter()
+            .map(|left| (left.index, left.bytes, left.why.as_str()))
+            .collect();
+        assert_eq!(left, [(1, 4096, "a graph")]);
+        let silent = read(
+            &mut frame(r#"{"t":"touched","id":3,"names":[]}"#, b"").as_slice(),
+            &Buffers::default(),
+        )
+        .await;
+        assert!(
+            matches!(silent, Err(Error::Header(_))),
+            "an answer says whether it may use a GPU"
+        );
     }
 
     #[tokio::test]

@@ -194,7 +194,9 @@ impl Core {
             ChildEvent::Applying { id, left } => self.apply_leaves(id, &left),
             ChildEvent::Applied { id, .. } => self.child_applied_changes(id),
             ChildEvent::Need { id, keys } => self.needed(id, keys),
-            ChildEvent::Touched { id, names } => self.touched(id, &names),
+            ChildEvent::Touched { id, names, gpu } => self.touched(id, &names, &gpu),
+            // The lease ends with the cell's change, which comes next.
+            ChildEvent::Released(released) => drop(released),
             ChildEvent::Exited { why } => self.child_exited(why),
         }
     }

@@ -137,11 +137,39 @@ pub(crate) enum ChildEvent {
     Touched {
         id: u64,
         names: Vec<String>,
+        gpu: GpuUse,
     },
+    /// A cell ended and its GPUs are free, but for what could not leave them. Comes before the cell's change.
+    Released(Released),
     /// The process ended, or could not be started: why.
     Exited {
         why: String,
     },
+}
+
+/// Whether a cell can use a GPU. "Not" is a proof; anything doubtful is "may".
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct GpuUse {
+    pub may: bool,
+    /// What leads there, for people.
+    pub why: Option<String>,
+}
+
+/// What a cell left on its GPUs.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Released {
+    pub msg_id: String,
+    pub took_us: u64,
+    pub left: Vec<LeftOnDevice>,
+}
+
+/// Memory that stays on a device until its process ends, or until the notebook lets go of what holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct LeftOnDevice {
+    /// The device's index on its host.
+    pub index: u32,
+    pub bytes: u64,
+    pub why: String,
 }
 
 /// Position of a change among those that came from this replica's children.

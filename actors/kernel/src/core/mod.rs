@@ -31,7 +31,8 @@ pub(crate) use action::{Action, Apply, ChildCommand, ProposalId, Recipients};
 pub(crate) use deferred::FIRST_DEFERRABLE_RANK;
 pub use event::Member;
 pub(crate) use event::{
-    Arrival, Captured, ChildEvent, Event, Failure, FetchFailure, Liveness, RawDelta, RawPinned, Ticket,
+    Arrival, Captured, ChildEvent, Event, Failure, FetchFailure, GpuUse, Liveness, RawDelta, RawPinned, Released,
+    Ticket,
 };
 
 use crate::id::KernelId;

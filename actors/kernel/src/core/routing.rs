@@ -6,7 +6,7 @@ use nbos_mesh::NodeName;
 
 use super::cell::{Cell, Phase};
 use super::needs::{code_of, for_python};
-use super::{Action, ChildCommand, Core, Micros};
+use super::{Action, ChildCommand, Core, GpuUse, Micros};
 
 /// A child answers at any time, even while it runs a cell; one that does not is not waited for.
 const TOUCH_DEADLINE_US: Micros = 2_000_000;
@@ -57,7 +57,7 @@ impl Core {
         }
     }
 
-    pub(super) fn touched(&mut self, id: u64, names: &[String]) {
+    pub(super) fn touched(&mut self, id: u64, names: &[String], _gpu: &GpuUse) {
         let asked = self
             .cell
             .as_ref()

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use nbos_objects::BlobId;
 use serde_json::json;
 
-use crate::core::{Apply, Captured, ChildCommand, ChildEvent, RawDelta, RawPinned};
+use crate::core::{Apply, Captured, ChildCommand, ChildEvent, GpuUse, RawDelta, RawPinned};
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, Pinned};
 use crate::state::{Buffer, Group};
@@ -49,7 +49,8 @@ impl Python {
         // Answered by a thread of its own.
         if let ChildCommand::Touches { id, code, of } = &command {
             let names = if code.contains("touch") { of.clone() } else { Vec::new() };
-            return self.inbox.push_back(ChildEvent::Touched { id: *id, names });
+            let gpu = GpuUse { may: true, why: None };
+            return self.inbox.push_back(ChildEvent::Touched { id: *id, names, gpu });
         }
         self.tasks.push_back(command);
     }
