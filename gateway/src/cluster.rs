@@ -9,7 +9,7 @@ use nbos_host::client;
 use nbos_kernel::KernelId;
 use nbos_kernel::protocol::{KernelSpec, ReplicaInfo, ReplicaReply, ReplicaRequest, Role, replica_path, to_bytes};
 use nbos_mesh::{Mesh, NodeName, PeerState, codec};
-use nbos_scheduler::{ControlHandle, ControlState, KernelRecord, SessionRecord};
+use nbos_scheduler::{ControlHandle, ControlState, Duty, KernelRecord, Left, Move, SessionRecord};
 use nbos_supervision::TreeNode;
 use serde_json::{Value, json};
 
@@ -35,6 +35,16 @@ const ROUND_PAUSE: Duration = Duration::from_millis(50);
 
 /// A kernel may take this long to answer for the first time before its silence means failing over.
 const STARTING_FOR_US: u64 = 60_000_000;
+
+/// Pause before a move that could not begin, or came to nothing, is tried again.
+const MOVE_PAUSE: Duration = Duration::from_millis(200);
+
+/// What became of a move.
+enum Moved {
+    There,
+    /// The old replica stays; why.
+    Back(String),
+}
 
 pub(crate) struct Cluster {
     mesh: Mesh,
@@ -115,7 +125,7 @@ impl Cluster {
         &self,
         records: impl IntoIterator<Item = &'a KernelRecord>,
     ) -> BTreeMap<KernelId, Vec<ReplicaInfo>> {
-        let placements = records.into_iter().flat_map(|record| &record.replicas);
+        let placements = records.into_iter().flat_map(KernelRecord::placements);
         let hosts: BTreeSet<&NodeName> = placements.map(|placement| &placement.host).collect();
         let asked = hosts.into_iter().filter(|host| self.is_up(host));
         let answers = join_all(asked.map(|host| client::infos(&self.mesh, host, ASK_HOST_WITHIN))).await;
@@ -149,7 +159,7 @@ impl Cluster {
         let deadline = Instant::now() + within;
         let mut named: Option<NodeName> = None;
         loop {
-            let mut hosts: Vec<&NodeName> = record.replicas.iter().map(|placement| &placement.host).collect();
+            let mut hosts: Vec<&NodeName> = record.placements().map(|placement| &placement.host).collect();
             hosts.sort_by_key(|host| (named.as_ref() != Some(*host), !self.is_up(host)));
             for host in hosts {
                 let left = deadline.saturating_duration_since(Instant::now());
@@ -216,6 +226,82 @@ impl Cluster {
         }
     }
 
+    /// Moves a replica to another host; returns when the kernel has the new one instead of the old one. One whose target is lost on the
+    /// way is moved elsewhere, unless the caller named the target.
+    pub(crate) async fn migrate(
+        &self,
+        kernel: KernelId,
+        from: Option<NodeName>,
+        to: Option<NodeName>,
+        within: Duration,
+    ) -> Result<(), Error> {
+        let deadline = Instant::now() + within;
+        loop {
+            let begun = self
+                .control
+                .begin_move(kernel, from.clone(), to.clone(), CONTROL_WITHIN)
+                .await;
+            let moving = match begun {
+                Ok(moving) => moving,
+                // It is being undone, or there are many: that ends.
+                Err(error) if matches!(error.code(), "NB0611" | "NB0613") && Instant::now() < deadline => {
+                    tokio::time::sleep(MOVE_PAUSE).await;
+                    continue;
+                }
+                Err(error) => return Err(refused(&error)),
+            };
+            match self.moved(kernel, &moving, deadline).await? {
+                Moved::There => return Ok(()),
+                Moved::Back(_) if to.is_none() && Instant::now() < deadline => tokio::time::sleep(MOVE_PAUSE).await,
+                Moved::Back(why) => return Err(Error::NotMoved(why)),
+            }
+        }
+    }
+
+    async fn moved(&self, kernel: KernelId, moving: &Move, deadline: Instant) -> Result<Moved, Error> {
+        let mut states = self.control.watch();
+        let mut seen = false;
+        let over = states.wait_for(|state| {
+            let record = state.kernels.get(&kernel);
+            let current = record.and_then(|record| record.moving.as_ref());
+            let runs = current.is_some_and(|current| current.to == moving.to);
+            // This node may hear of the end before it has heard of the beginning, but of nothing after that.
+            let ended = record.is_none_or(|record| {
+                record.replicas.contains(&moving.to)
+                    || record
+                        .undone
+                        .as_ref()
+                        .is_some_and(|undone| undone.replica == moving.to.replica)
+            });
+            seen |= runs;
+            !runs && (seen || ended)
+        });
+        let state = match tokio::time::timeout_at(deadline.into(), over).await {
+            Ok(Ok(state)) => Arc::clone(&state),
+            Ok(Err(_)) | Err(_) => return Err(Error::NotMoved("it has not come to an end yet".to_owned())),
+        };
+        let record = state.kernels.get(&kernel);
+        let record = record.ok_or_else(|| Error::NoSuchKernel(kernel.to_string()))?;
+        if record.replicas.contains(&moving.to) {
+            return Ok(Moved::There);
+        }
+        let undone = record
+            .undone
+            .as_ref()
+            .filter(|undone| undone.replica == moving.to.replica);
+        let why = undone.map_or_else(|| "it was given up".to_owned(), |undone| undone.why.clone());
+        Ok(Moved::Back(why))
+    }
+
+    /// Takes a host out of service, or back into it, and tells what is still there.
+    pub(crate) async fn drain(&self, host: &str, duty: Duty) -> Result<BTreeMap<KernelId, Left>, Error> {
+        let left = self.control.drain(NodeName::from(host), duty, CONTROL_WITHIN).await;
+        left.map_err(|error| match error.code() {
+            "NB0615" => Error::NoSuchHost(host.to_owned()),
+            _ => refused(&error),
+        })
+    }
+
     /// `GET /api/cluster/hosts`
     pub(crate) async fn hosts(&self) -> Vec<Value> {
         let state = self.view();
@@ -223,6 +309,7 @@ impl Cluster {
         let asks = state.hosts.iter().map(async |(host, record)| {
             let answer = client::host(&self.mesh, host, ASK_HOST_WITHIN).await.ok();
             let status = match (self.mesh.peer_state(host), &answer) {
+                (_, Some(_)) if record.duty == Duty::Draining => "draining",
                 (_, Some(_)) => "up",
                 (PeerState::Down, None) => "down",
                 (PeerState::Suspected | PeerState::Up { .. }, None) => "suspected",

@@ -54,6 +54,8 @@ pub enum Error {
     NotWebSocket(String),
     #[error("the session's kernel is gone: {0}")]
     KernelGone(String),
+    #[error("the replica was not moved: {0}")]
+    NotMoved(String),
     /// Another room refused; its code passes through.
     #[error("{message}")]
     Refused { code: String, message: String },
@@ -84,6 +86,7 @@ impl Error {
             Self::NotWebSocket(_) => "NB0520",
             Self::KernelGone(_) => "NB0521",
             Self::Server(_) => "NB0522",
+            Self::NotMoved(_) => "NB0530",
             Self::Refused { code, .. } => code,
         }
     }
@@ -104,6 +107,7 @@ impl Error {
             | Self::NoSuchHost(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::KernelGone(_) => StatusCode::GONE,
+            Self::NotMoved(_) => StatusCode::CONFLICT,
             Self::KernelUnreachable { .. } | Self::TooManyPending | Self::SlowClient => StatusCode::SERVICE_UNAVAILABLE,
             Self::Bind { .. } | Self::Server(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Refused { code, .. } => status_of_code(code),
@@ -116,6 +120,7 @@ impl Error {
 fn status_of_code(code: &str) -> StatusCode {
     match code {
         "NB0603" | "NB0604" | "NB0605" | "NB0283" => StatusCode::NOT_FOUND,
+        "NB0610" | "NB0611" | "NB0612" => StatusCode::CONFLICT,
         _ if code.starts_with("NB04") => StatusCode::CONFLICT,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     }

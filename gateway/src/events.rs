@@ -7,7 +7,7 @@ use std::time::Duration;
 use nbos_kernel::KernelId;
 use nbos_kernel::protocol::ReplicaInfo;
 use nbos_mesh::{Mesh, NodeName, PeerState};
-use nbos_scheduler::{ControlHandle, ControlState};
+use nbos_scheduler::{ControlHandle, ControlState, Duty, KernelRecord};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
@@ -17,6 +17,7 @@ use nbos_kernel::time::iso8601;
 
 use crate::clock::unix_micros;
 use crate::cluster::Cluster;
+use crate::rest::model;
 
 /// Events a slow listener may be behind before it misses some (and is told so).
 const BACKLOG: usize = 1_024;
@@ -75,6 +76,7 @@ fn control_events(before: &ControlState, after: &ControlState) -> Vec<(&'static 
         };
         match before.kernels.get(id) {
             None => events.push(("kernel_created", json!({"kernel": id.to_string(), "hosts": hosts()}))),
+            Some(old) if old.moving != record.moving => events.extend(move_event(old, record)),
             Some(old) if old.replicas != record.replicas => {
                 events.push(("kernel_placed", json!({"kernel": id.to_string(), "hosts": hosts()})));
             }
@@ -87,11 +89,27 @@ fn control_events(before: &ControlState, after: &ControlState) -> Vec<(&'static 
         if before.hosts.get(host) != Some(record) {
             events.push((
                 "host_registered",
-                json!({"host": host, "incarnation": record.incarnation, "gpus": record.gpus}),
+                json!({"host": host, "incarnation": record.incarnation, "gpus": record.gpus, "draining": record.duty == Duty::Draining}),
             ));
         }
     }
     events
+}
+
+/// What became of the replica that was or is on its way.
+fn move_event(before: &KernelRecord, after: &KernelRecord) -> Option<(&'static str, Value)> {
+    let shown = after.moving.as_ref().or(before.moving.as_ref())?;
+    let mut data = model::moving(shown);
+    data["kernel"] = json!(after.id.to_string());
+    let name = match &after.moving {
+        Some(_) => "replica_moving",
+        None if after.replicas.contains(&shown.to) => "replica_moved",
+        None => {
+            data["undone"] = json!(after.undone.as_ref().map(|undone| &undone.why));
+            "replica_not_moved"
+        }
+    };
+    Some((name, data))
 }
 
 fn peer_events(before: &Peers, after: &Peers) -> Vec<(&'static str, Value)> {

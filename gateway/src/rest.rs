@@ -4,7 +4,7 @@ mod admin;
 mod body;
 mod kernels;
 mod kernelspecs;
-mod model;
+pub(crate) mod model;
 mod routes;
 mod sessions;
 mod status;

@@ -1,5 +1,7 @@
 //! A node as a machine that fails.
 
+use std::net::TcpListener;
+
 use nbos::connection::NodeEntry;
 use nix::sys::signal::Signal;
 
@@ -18,6 +20,14 @@ pub struct Node<'a> {
 #[derive(Debug)]
 pub struct Frozen {
     pid: u32,
+}
+
+/// A node that is down and cannot start: somebody else has its port. Until this is dropped.
+#[derive(Debug)]
+pub struct Gone<'a> {
+    node: Node<'a>,
+    old: u32,
+    port: TcpListener,
 }
 
 impl<'a> Node<'a> {
@@ -56,6 +66,20 @@ impl<'a> Node<'a> {
         assert!(is_alive(pid), "node {} is down already", self.name);
         kill_9(pid);
         pid
+    }
+
+    /// `kill -9`, and nobody can start it again.
+    pub async fn kill_for_good(&self) -> Gone<'a> {
+        let address = self.mesh_address();
+        eventually(&format!("node {} is gone for good", self.name), SHORT, async || {
+            let old = self.pid();
+            kill_9(old);
+            // Another one may have been faster.
+            let port = TcpListener::bind(&address).ok()?;
+            let node = self.clone();
+            Some(Gone { node, old, port })
+        })
+        .await
     }
 
     /// Stops the process without a word, as a machine that hangs; returns when all its threads stand still.
@@ -111,6 +135,15 @@ impl Frozen {
             !threads(pid).contains(&'T')
         })
         .await;
+    }
+}
+
+impl Gone<'_> {
+    /// Gives the port back; returns when the node runs.
+    pub async fn back(self) -> u32 {
+        let Gone { node, old, port } = self;
+        drop(port);
+        node.restarted(old).await
     }
 }
 

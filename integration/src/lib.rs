@@ -27,7 +27,7 @@ pub use cluster::{Cluster, Ended, Shape};
 pub use corpus::{Case, CorpusCell, Mark, corpus};
 pub use disk::small_disks_work;
 pub use failover::{Failover, failover};
-pub use fault::{Frozen, Node};
+pub use fault::{Frozen, Gone, Node};
 pub use ledger::Ledger;
 pub use oracle::{assert_distinct_hosts, whole};
 pub use process::{MARK, Process, is_alive, kill_9, listening_ports, marked, memory_kib};

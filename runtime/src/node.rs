@@ -174,6 +174,7 @@ impl Boot<'_> {
             group,
             view: view.clone(),
             replicas: self.config.cluster.replicas,
+            loads: nbos_scheduler::Loads::default(),
         };
         let scheduler = ChildSpec::new("control", "scheduler", Restart::Permanent, move |supervisor| {
             let arguments = arguments.clone();

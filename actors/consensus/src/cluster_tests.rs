@@ -1,5 +1,6 @@
 //! Groups of three in one process, each node with its own log.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::testing::{Cluster, Journal, LONG, leader, name, options, three, until};
 use crate::wire::{Ask, Letter, Work};
-use crate::{CallError, Error, Group, GroupId, GroupOptions, ReplicaId, Rest, Role};
+use crate::{CallError, Error, Group, GroupId, GroupOptions, Newcomers, ReplicaId, Rest, Role, Shape};
 
 fn command(n: usize) -> Bytes {
     Bytes::from(format!("command {n}"))
@@ -313,22 +314,17 @@ async fn a_dead_replica_and_then_the_leader_are_replaced() {
     replicas.push(cluster.run(&id, 4, options()).await);
     // Asked of a replica that need not be the leader; asked twice, as after a lost answer.
     for _ in 0..2 {
-        replicas[0]
-            .0
-            .replace(dead, (ReplicaId(4), name(4)), LONG)
-            .await
-            .unwrap();
+        let wanted = shape([1, 2, 3, 4].into_iter().filter(|id| *id != dead.0), []);
+        replicas[0].0.reshape(wanted, LONG).await.unwrap();
     }
     propose(&replicas[0].0, 10).await;
 
     let at = leader(&replicas).await;
     let old = replicas[at].0.replica();
     replicas.push(cluster.run(&id, 5, options()).await);
-    replicas[(at + 1) % 3]
-        .0
-        .replace(old, (ReplicaId(5), name(5)), LONG)
-        .await
-        .unwrap();
+    let voters: Vec<u64> = replicas.iter().map(|(group, _)| group.replica().0).collect();
+    let wanted = shape(voters.iter().copied().filter(|id| *id != old.0), []);
+    replicas[(at + 1) % 3].0.reshape(wanted, LONG).await.unwrap();
     replicas.remove(at);
     propose(&replicas[0].0, 11).await;
     all_equal(&replicas, &commands(12)).await;
@@ -338,12 +334,61 @@ async fn a_dead_replica_and_then_the_leader_are_replaced() {
         });
         assert!(settled.await.members.values().all(|member| member.role == Role::Voter));
     }
-    let unknown = replicas[0]
-        .0
-        .replace(ReplicaId(77), (ReplicaId(78), name(4)), LONG)
-        .await
-        .unwrap_err();
-    assert_eq!(unknown.code(), "NB0310");
+    let elsewhere = Shape {
+        learners: BTreeMap::from([(ReplicaId(4), name(1))]),
+        ..shape(voters, [])
+    };
+    let refused = replicas[0].0.reshape(elsewhere, LONG).await.unwrap_err();
+    assert_eq!(refused.code(), "NB0310");
+}
+
+/// A replica that has joined as a learner is let go again, and one that has voted comes back though another is dead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_members_can_be_undone_at_every_stage() {
+    let mut cluster = Cluster::start(4).await;
+    let replicas = cluster.group("g", options()).await;
+    propose(&replicas[0].0, 0).await;
+    let id = GroupId::new("g").unwrap();
+    let (fourth, journal) = cluster.run(&id, 4, options()).await;
+    replicas[0].0.reshape(shape([1, 2, 3], [4]), LONG).await.unwrap();
+    until(&fourth, "was a learner", |status| {
+        status
+            .members
+            .get(&ReplicaId(4))
+            .is_some_and(|member| member.role == Role::Learner)
+    })
+    .await;
+    replicas[1].0.reshape(shape([1, 2, 3], []), LONG).await.unwrap();
+    let three_voters = |status: &crate::Status| status.members.keys().map(|id| id.0).eq([1, 2, 3]);
+    until(&replicas[2].0, "had its first members again", three_voters).await;
+
+    replicas[0].0.reshape(shape([1, 2, 3], [4]), LONG).await.unwrap();
+    replicas[0].0.reshape(shape([1, 2, 4], []), LONG).await.unwrap();
+    propose(&replicas[0].0, 1).await;
+    until(&fourth, "applied both", |status| status.applied == status.last_log).await;
+    assert!(!journal.commands().is_empty(), "it learnt the log as it came");
+    cluster.kill(4).await;
+    for node in 1..=3 {
+        cluster.groups(node).node_lost(&name(4));
+    }
+    // The third was told to leave, and has all it had.
+    let back = Shape {
+        newcomers: Newcomers::Known,
+        ..shape([1, 2, 3], [])
+    };
+    replicas[1].0.reshape(back, LONG).await.unwrap();
+    propose(&replicas[0].0, 2).await;
+    until(&replicas[2].0, "had its first members again", three_voters).await;
+    all_equal(&replicas, &commands(3)).await;
+}
+
+fn shape(voters: impl IntoIterator<Item = u64>, learners: impl IntoIterator<Item = u64>) -> Shape {
+    let on_node = |id| (ReplicaId(id), name(id));
+    Shape {
+        voters: voters.into_iter().map(on_node).collect(),
+        learners: learners.into_iter().map(on_node).collect(),
+        newcomers: Newcomers::CaughtUp,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,7 +16,7 @@ use crate::id::{GroupId, ReplicaId};
 use crate::members;
 use crate::replica::Replica;
 use crate::status::Status;
-use crate::wire::{Outcome, Work};
+use crate::wire::{Outcome, Shape, Work};
 
 /// Largest command. It has to fit one message of the mesh (64 MiB) with room to spare.
 pub const MAX_COMMAND: usize = 32 << 20;
@@ -145,26 +145,13 @@ impl Group {
         self.change(Work::Transfer { to }, within).await
     }
 
-    /// Has the group send its log to a new replica, which must be running on `node` and not be initialized.
-    pub async fn add_learner(&self, id: ReplicaId, node: NodeName, within: Duration) -> Result<(), Error> {
-        self.change(Work::AddLearner { id, node }, within).await
-    }
-
-    /// Makes the running, empty replica `new` a voter in the place of `old`, dead or alive. Returns when the change is
-    /// committed. Asking again after an error goes on where it was cut off.
+    /// Makes the group consist of exactly these voters and learners; those that are new must be running and not be initialized.
+    /// Returns when the change is committed. Asking again after an error goes on where it was cut off.
     ///
     /// # Errors
-    /// [`Error::MembersChanged`] when somebody else changed the members meanwhile, or `old` is none of them.
-    pub async fn replace(&self, old: ReplicaId, new: (ReplicaId, NodeName), within: Duration) -> Result<(), Error> {
-        self.change(
-            Work::Replace {
-                old,
-                new: new.0,
-                node: new.1,
-            },
-            within,
-        )
-        .await
+    /// [`Error::MembersChanged`] when somebody else changed the members meanwhile.
+    pub async fn reshape(&self, shape: Shape, within: Duration) -> Result<(), Error> {
+        self.change(Work::Reshape(shape), within).await
     }
 
     /// Parks the group now, if this replica leads it and every member has all it has. True when it is parked.

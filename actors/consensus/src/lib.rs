@@ -45,3 +45,4 @@ pub use state_machine::StateMachine;
 pub use status::{Member, Role, Status};
 pub use transport::{CallError, Transport};
 pub use wal::{Health, LogOptions};
+pub use wire::{Newcomers, Shape};

@@ -10,13 +10,13 @@ use tokio::time::Instant;
 use crate::id::ReplicaId;
 use crate::replica::{Metrics, Raft, Replica};
 use crate::types::{Home, StoredMembership};
-use crate::wire::Outcome;
+use crate::wire::{Newcomers, Outcome, Shape};
 use crate::work::{Elsewhere, write_failed};
 
 /// A learner this close to the leader is made a voter (notes on openraft, migration step 3).
 const CLOSE: u64 = 16;
 
-pub(crate) async fn add_learner(raft: &Raft, id: ReplicaId, node: &NodeName) -> Result<Outcome, Elsewhere> {
+async fn add_learner(raft: &Raft, id: ReplicaId, node: &NodeName) -> Result<Outcome, Elsewhere> {
     match current(raft).membership().get_node(&id.0) {
         Some(home) if *home == Home(node.to_string()) => return Ok(Outcome::Done),
         // The same id on another node would be a second replica with an empty log.
@@ -29,14 +29,14 @@ pub(crate) async fn add_learner(raft: &Raft, id: ReplicaId, node: &NodeName) -> 
     }
 }
 
-/// Makes `new` a voter in the place of `old`.
+/// Makes the group consist of exactly these voters and learners.
 ///
-/// The group never has fewer voters than before. The leader hands over first when it is the one to go.
-pub(crate) async fn replace(
+/// Whoever is new learns the log before anybody goes, so the group never has fewer voters than before. The leader hands over first
+/// when it is one to go.
+pub(crate) async fn reshape(
     replica: &Replica,
     raft: &Raft,
-    old: ReplicaId,
-    (new, node): (ReplicaId, &NodeName),
+    shape: &Shape,
     deadline: Instant,
 ) -> Result<Outcome, Elsewhere> {
     if current(raft).get_joint_config().len() > 1 {
@@ -49,49 +49,62 @@ pub(crate) async fn replace(
             return write_failed(error);
         }
     }
-    let members = current(raft);
-    let mut voters: BTreeSet<u64> = members.voter_ids().collect();
-    if voters.contains(&new.0) && members.get_node(&old.0).is_none() {
-        return Ok(Outcome::Done);
+    let before: BTreeSet<u64> = current(raft).voter_ids().collect();
+    for (id, node) in shape.voters.iter().chain(&shape.learners) {
+        match add_learner(raft, *id, node).await? {
+            Outcome::Done => {}
+            other => return Ok(other),
+        }
     }
-    if !voters.contains(&new.0) && members.get_node(&old.0).is_none() {
-        return Ok(Outcome::Refused(format!("there is no replica {old} to replace")));
+    if shape.newcomers == Newcomers::CaughtUp {
+        let new = shape.voters.keys().chain(shape.learners.keys());
+        let new: Vec<u64> = new.map(|id| id.0).filter(|id| !before.contains(id)).collect();
+        let caught_up = |metrics: &Metrics| {
+            let last = metrics.last_log_index.unwrap_or(0);
+            let matched = |id: &u64| {
+                let matched = metrics
+                    .replication
+                    .as_ref()
+                    .and_then(|all| all.get(id).cloned().flatten());
+                matched.map_or(0, |id| id.index + CLOSE)
+            };
+            !metrics.state.is_leader() || new.iter().all(|id| matched(id) >= last)
+        };
+        if replica.wait_for(raft, deadline, caught_up).await.is_err() {
+            return Ok(Outcome::Unknown);
+        }
     }
-    match add_learner(raft, new, node).await? {
-        Outcome::Done => {}
-        other => return Ok(other),
-    }
-    let caught_up = |metrics: &Metrics| {
-        let matched = metrics
-            .replication
-            .as_ref()
-            .and_then(|all| all.get(&new.0).cloned().flatten());
-        let matched = matched.map_or(0, |id| id.index + CLOSE);
-        !metrics.state.is_leader() || matched >= metrics.last_log_index.unwrap_or(0)
-    };
-    if replica.wait_for(raft, deadline, caught_up).await.is_err() {
-        return Ok(Outcome::Unknown);
-    }
-    if old == replica.me() {
-        let stays = voters.iter().copied().find(|id| *id != old.0 && *id != new.0);
-        match stays {
+    let voters: BTreeSet<u64> = shape.voters.keys().map(|id| id.0).collect();
+    if !voters.contains(&replica.me().0) {
+        // One that is alive has more of the log than one that is not; ties by id.
+        let matched = replication(raft);
+        let stays = before.intersection(&voters);
+        match stays.max_by_key(|id| (matched.get(id), std::cmp::Reverse(**id))) {
             // Whoever leads then is asked again by the one who asked.
             Some(stays) => {
-                return transfer(replica, raft, ReplicaId(stays), deadline)
+                return transfer(replica, raft, ReplicaId(*stays), deadline)
                     .await
                     .map(|_| not_leader(raft));
             }
-            None => tracing::debug!(group = %replica.group(), "the only voter is replaced and steps down by itself"),
+            None => tracing::debug!(group = %replica.group(), "no voter stays, the leader steps down by itself"),
+        }
+    }
+    if before != voters {
+        let change = ChangeMembers::ReplaceAllVoters(voters);
+        if let Err(error) = raft
+            .change_membership_if(change, false, unchanged(&current(raft)))
+            .await
+        {
+            return write_failed(error);
         }
     }
     let members = current(raft);
-    voters.remove(&old.0);
-    voters.insert(new.0);
-    let change = if members.voter_ids().collect::<BTreeSet<_>>() == voters {
-        ChangeMembers::RemoveNodes(BTreeSet::from([old.0]))
-    } else {
-        ChangeMembers::ReplaceAllVoters(voters)
-    };
+    let wanted = |id: &u64| shape.voters.contains_key(&ReplicaId(*id)) || shape.learners.contains_key(&ReplicaId(*id));
+    let gone: BTreeSet<u64> = members.nodes().map(|(id, _)| *id).filter(|id| !wanted(id)).collect();
+    if gone.is_empty() {
+        return Ok(Outcome::Done);
+    }
+    let change = ChangeMembers::RemoveNodes(gone);
     match raft.change_membership_if(change, false, unchanged(&members)).await {
         Ok(_) => Ok(Outcome::Done),
         Err(error) => write_failed(error),
@@ -135,6 +148,14 @@ pub(crate) fn first(members: BTreeMap<ReplicaId, NodeName>) -> BTreeMap<u64, Hom
 
 fn current(raft: &Raft) -> StoredMembership {
     raft.metrics().borrow_watched().membership_config.as_ref().clone()
+}
+
+/// How much of the log the others have, by replica.
+fn replication(raft: &Raft) -> BTreeMap<u64, Option<u64>> {
+    let metrics = raft.metrics();
+    let metrics = metrics.borrow_watched();
+    let known = metrics.replication.iter().flatten();
+    known.map(|(id, matched)| (*id, matched.map(|id| id.index))).collect()
 }
 
 fn not_leader(raft: &Raft) -> Outcome {

@@ -14,7 +14,7 @@ pub struct Status {
     pub last_log: Option<LogIndex>,
     pub applied: Option<LogIndex>,
     pub members: BTreeMap<ReplicaId, Member>,
-    /// A change of members is under way, or was cut off; `replace` finishes it.
+    /// A change of members is under way, or was cut off; `reshape` finishes it.
     pub members_changing: bool,
     /// No clock runs and nothing is sent until somebody asks for something.
     pub parked: bool,

@@ -1,5 +1,7 @@
 //! What replicas say to each other. Encoded by the mesh's codec.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use nbos_mesh::NodeName;
 use openraft::raft::{
@@ -56,18 +58,28 @@ pub(crate) enum Work {
     Barrier,
     /// Be awake.
     Wake,
-    AddLearner {
-        id: ReplicaId,
-        node: NodeName,
-    },
-    Replace {
-        old: ReplicaId,
-        new: ReplicaId,
-        node: NodeName,
-    },
+    Reshape(Shape),
     Transfer {
         to: ReplicaId,
     },
+}
+
+/// Who is to be in a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    pub voters: BTreeMap<ReplicaId, NodeName>,
+    /// They get the log and do not vote.
+    pub learners: BTreeMap<ReplicaId, NodeName>,
+    pub newcomers: Newcomers,
+}
+
+/// What is asked of those that do not vote yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Newcomers {
+    /// They have all but the last few entries of the log.
+    CaughtUp,
+    /// Nothing: they have voted before and know the log as far as they are there at all.
+    Known,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -121,10 +121,7 @@ impl Replica {
                     Work::Barrier => barrier(raft).await,
                     Work::Wake if raft.is_leader() => Ok(Outcome::Done),
                     Work::Wake => Err(ForwardToLeader::empty()),
-                    Work::AddLearner { id, node } => members::add_learner(raft, *id, node).await,
-                    Work::Replace { old, new, node } => {
-                        members::replace(self, raft, *old, (*new, node), deadline).await
-                    }
+                    Work::Reshape(shape) => members::reshape(self, raft, shape, deadline).await,
                     Work::Transfer { to } => members::transfer(self, raft, *to, deadline).await,
                 }
             };

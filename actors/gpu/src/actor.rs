@@ -98,6 +98,10 @@ impl Actor for LedgerActor {
                 // The caller may have stopped waiting.
                 let _ = reply.send(state.view());
             }
+            message::Ledger::Line { reply } => {
+                // The caller may have stopped waiting.
+                let _ = reply.send(state.ledger.line());
+            }
             message::Ledger::Cleared { device, lease } => state.step(&myself, Event::Cleared { device, lease }),
             message::Ledger::Tick => {
                 state.timer = None;

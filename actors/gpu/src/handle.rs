@@ -11,7 +11,7 @@ use ractor::{Actor, ActorRef, RpcReplyPort};
 use crate::actor::{Arguments, LedgerActor, device_name};
 use crate::device::GpuDevice;
 use crate::hardware::{self, Hardware, Look};
-use crate::{Device, DeviceState, Error, GpuInfo, GpuOptions, Lease, LeaseId, LeaseInfo, LeaseRequest, message};
+use crate::{Device, DeviceState, Error, GpuInfo, GpuOptions, Lease, LeaseId, LeaseInfo, LeaseRequest, Line, message};
 
 /// The ledger's name under its supervisor.
 const LEDGER: &str = "gpu-ledger";
@@ -142,6 +142,14 @@ impl Gpus {
             });
         }
         Ok(inventory)
+    }
+
+    /// How many wait here.
+    ///
+    /// # Errors
+    /// [`Error::Silent`].
+    pub async fn line(&self) -> Result<Line, Error> {
+        self.ask(ASK_DEADLINE, |reply| message::Ledger::Line { reply }).await
     }
 
     async fn look(&self, index: u32) -> Result<Look, Error> {

@@ -21,6 +21,14 @@ pub struct GpuInfo {
     pub lease: Option<LeaseInfo>,
 }
 
+/// Who waits for devices of a host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Line {
+    pub requests: u32,
+    /// Devices that they want, all together.
+    pub devices: u32,
+}
+
 /// Where a device stands in its round from lease to lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

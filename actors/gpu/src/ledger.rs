@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::info::DeviceState;
+use crate::info::{DeviceState, Line};
 use crate::{Device, Lease, LeaseId, LeaseRequest, Refusal, Terms};
 
 #[cfg(test)]
@@ -268,6 +268,17 @@ impl GpuLedger {
             SlotState::Free | SlotState::Leased(_) => None,
         });
         leases.chain(waiting).chain(looks).min()
+    }
+
+    pub(crate) fn line(&self) -> Line {
+        Line {
+            requests: u32::try_from(self.waiting.len()).unwrap_or(u32::MAX),
+            devices: self
+                .waiting
+                .iter()
+                .map(|it| it.request.count)
+                .fold(0, u32::saturating_add),
+        }
     }
 
     pub(crate) fn view(&self) -> Vec<View> {

@@ -21,6 +21,6 @@ mod simulated;
 
 pub use error::{Error, Refusal};
 pub use handle::Gpus;
-pub use info::{DeviceState, GpuInfo, LeaseInfo};
+pub use info::{DeviceState, GpuInfo, LeaseInfo, Line};
 pub use lease::{Device, Lease, LeaseId, LeaseRequest, Terms};
 pub use options::GpuOptions;

@@ -4,7 +4,7 @@ use ractor::{ActorRef, RpcReplyPort};
 
 use crate::hardware::Look;
 use crate::ledger::View;
-use crate::{Error, Lease, LeaseId, LeaseRequest, Refusal};
+use crate::{Error, Lease, LeaseId, LeaseRequest, Line, Refusal};
 
 /// To the ledger.
 #[derive(Debug)]
@@ -23,6 +23,9 @@ pub(crate) enum Ledger {
     },
     View {
         reply: RpcReplyPort<Vec<LedgerView>>,
+    },
+    Line {
+        reply: RpcReplyPort<Line>,
     },
     /// From a device: nothing of this lease is left on it.
     Cleared {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use nbos_gpu::{DeviceState, Error, GpuOptions, Gpus, LeaseRequest, Refusal, Terms};
+use nbos_gpu::{DeviceState, Error, GpuOptions, Gpus, LeaseRequest, Line, Refusal, Terms};
 use nbos_supervision::{Options, Supervisor, SupervisorHandle, Tree};
 
 async fn host(gpus: u32) -> (Tree, SupervisorHandle, Gpus) {
@@ -152,5 +152,31 @@ async fn host_without_a_driver_says_so() {
         }
         Err(error) => assert_eq!(error.code(), "NB0707", "{error}"),
     }
+    supervisor.stop().await.expect("stops");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tells_who_waits() {
+    let (_tree, supervisor, gpus) = host(2).await;
+    let held = gpus.lease(ask("k1", 1, Duration::ZERO)).await.expect("granted");
+    assert_eq!(gpus.line().await.expect("answers"), Line::default());
+    let waiting = tokio::spawn({
+        let gpus = gpus.clone();
+        async move { gpus.lease(ask("k2", 2, Duration::from_secs(60))).await }
+    });
+    let one = Line {
+        requests: 1,
+        devices: 2,
+    };
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while gpus.line().await.expect("answers") != one {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await
+    .expect("it stands in line");
+    gpus.release(held.id).await.expect("released");
+    waiting.await.expect("no panic").expect("granted");
+    assert_eq!(gpus.line().await.expect("answers"), Line::default());
     supervisor.stop().await.expect("stops");
 }

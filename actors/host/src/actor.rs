@@ -83,7 +83,14 @@ impl Actor for Host {
         // and with which members is told to them anew.
         let running = Running::new();
         myself.send_interval(COLLECT_EVERY, || Message::CollectGarbage);
-        let background = vec![watch_control(&around.control, myself), register(&around)];
+        let background = vec![
+            watch_control(&around.control, myself),
+            register(&around),
+            tokio::spawn(crate::load::report(
+                around.surroundings.gpus.clone(),
+                around.control.clone(),
+            )),
+        ];
         Ok(State {
             around,
             running,
@@ -153,12 +160,12 @@ impl State {
                 }
                 Ok(())
             }
-            Change::Members { kernel, members } => {
+            Change::Members { kernel, membership } => {
                 if let Some(replica) = self.replica(kernel) {
-                    replica.set_members(members.clone());
+                    replica.set_membership(membership.clone());
                 }
                 if let Some((_, known)) = self.running.get_mut(&kernel) {
-                    *known = members;
+                    *known = membership;
                 }
                 Ok(())
             }
@@ -166,7 +173,7 @@ impl State {
     }
 
     async fn start(&mut self, identity: Identity) -> Result<(), ()> {
-        let (kernel, replica, members) = (identity.kernel, identity.replica, identity.members.clone());
+        let (kernel, replica, membership) = (identity.kernel, identity.replica, identity.membership.clone());
         let name = kernel.to_string();
         if self.around.replicas.child(&name).is_some() {
             // Left by an earlier life of this actor; it may be of an older placement.
@@ -181,7 +188,7 @@ impl State {
         });
         match self.around.replicas.add(spec).await {
             Ok(_) => {
-                self.running.insert(kernel, (replica, members));
+                self.running.insert(kernel, (replica, membership));
                 Ok(())
             }
             Err(error) => {
@@ -253,7 +260,7 @@ impl State {
             let placed: BTreeMap<KernelId, u32> = view
                 .kernels
                 .values()
-                .filter(|kernel| kernel.replicas.iter().any(|placement| placement.host == name))
+                .filter(|kernel| kernel.placements().any(|placement| placement.host == name))
                 .map(|kernel| (kernel.id, kernel.spec.gpus))
                 .collect();
             let wanted: u64 = placed.values().map(|gpus| u64::from(*gpus)).sum();

@@ -6,6 +6,7 @@
 mod actor;
 pub mod client;
 mod error;
+mod load;
 mod node;
 mod plan;
 mod protocol;

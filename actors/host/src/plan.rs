@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nbos_kernel::{Identity, KernelId, Member};
+use nbos_kernel::{Identity, KernelId, Member, Membership};
 use nbos_mesh::NodeName;
 use nbos_scheduler::{ControlState, KernelRecord, Placement};
 
@@ -18,12 +18,12 @@ pub(crate) enum Change {
     /// Other replicas of the kernel moved.
     Members {
         kernel: KernelId,
-        members: Vec<Member>,
+        membership: Membership,
     },
 }
 
-/// What runs here: replica and members by kernel.
-pub(crate) type Running = BTreeMap<KernelId, (u64, Vec<Member>)>;
+/// What runs here: replica and membership by kernel.
+pub(crate) type Running = BTreeMap<KernelId, (u64, Membership)>;
 
 /// The changes that make `running` what `state` wants on `host`: stops first.
 pub(crate) fn plan(state: &ControlState, host: &NodeName, running: &Running) -> Vec<Change> {
@@ -40,13 +40,13 @@ pub(crate) fn plan(state: &ControlState, host: &NodeName, running: &Running) -> 
         let Some(replica) = placed_here(Some(record), host) else {
             continue;
         };
-        let members = to_members(&record.replicas);
+        let membership = record.membership();
         match running.get(&record.id) {
             Some((running, known)) if *running == replica => {
-                if *known != members {
+                if *known != membership {
                     changes.push(Change::Members {
                         kernel: record.id,
-                        members,
+                        membership,
                     });
                 }
             }
@@ -54,7 +54,7 @@ pub(crate) fn plan(state: &ControlState, host: &NodeName, running: &Running) -> 
                 kernel: record.id,
                 replica,
                 spec: record.spec.clone(),
-                members,
+                membership,
                 founders: to_members(&record.founders),
             })),
         }
@@ -64,8 +64,7 @@ pub(crate) fn plan(state: &ControlState, host: &NodeName, running: &Running) -> 
 
 fn placed_here(record: Option<&KernelRecord>, host: &NodeName) -> Option<u64> {
     record?
-        .replicas
-        .iter()
+        .placements()
         .find(|placement| placement.host == *host)
         .map(|placement| placement.replica)
 }
@@ -83,7 +82,7 @@ fn to_members(placements: &[Placement]) -> Vec<Member> {
 #[cfg(test)]
 mod tests {
     use nbos_kernel::protocol::KernelSpec;
-    use nbos_scheduler::Command;
+    use nbos_scheduler::{Command, Step, Why};
 
     use super::*;
 
@@ -112,10 +111,55 @@ mod tests {
             panic!("one start: {changes:?}");
         };
         assert_eq!(identity.replica, 2);
-        assert_eq!(identity.members.len(), 3);
+        assert_eq!(identity.membership.members.len(), 3);
 
-        let running = Running::from([(id, (identity.replica, identity.members.clone()))]);
+        let running = Running::from([(id, (identity.replica, identity.membership.clone()))]);
         assert!(plan(&state, &host, &running).is_empty(), "nothing to do twice");
+
+        state.apply(Command::RegisterHost {
+            host: NodeName::from("h4"),
+            incarnation: 1,
+            gpus: 0,
+        });
+        state.apply(Command::BeginMove {
+            kernel: id,
+            from: 2,
+            to: NodeName::from("h4"),
+            why: Why::Asked,
+            at_us: 0,
+        });
+        assert!(
+            plan(&state, &host, &running).is_empty(),
+            "it stays while the new one learns"
+        );
+        let there = plan(&state, &NodeName::from("h4"), &Running::new());
+        let [Change::Start(new)] = there.as_slice() else {
+            panic!("the new one starts: {there:?}");
+        };
+        assert_eq!(
+            (new.replica, new.membership.members.len()),
+            (4, 3),
+            "and is no member yet"
+        );
+        let step = |step| Command::AdvanceMove {
+            kernel: id,
+            replica: 4,
+            step,
+        };
+        state.apply(step(Step::Leave));
+        let changes = plan(&state, &host, &running);
+        let [Change::Members { membership, .. }] = changes.as_slice() else {
+            panic!("it is told to leave: {changes:?}");
+        };
+        let order: Vec<u64> = membership.members.iter().map(|member| member.replica).collect();
+        assert_eq!(order, [1, 4, 3, 2], "the new one in its place, the old one last");
+        let mut moved = state.clone();
+        moved.apply(step(Step::Finish));
+        let changes = plan(&moved, &host, &running);
+        assert!(
+            matches!(changes.as_slice(), [Change::Stop { replica: 2, .. }]),
+            "{changes:?}"
+        );
 
         state.apply(Command::DeleteKernel { id });
         let changes = plan(&state, &host, &running);

@@ -30,6 +30,9 @@ const FETCH_WITHIN: Duration = Duration::from_secs(60);
 /// The executor sends its chunks to every peer by itself; only what is still missing after this is asked for.
 const PULL_AFTER: Duration = Duration::from_secs(3);
 
+/// The same for what somebody waits for: as long as a handful of entries of the log take.
+const PULL_SOON: Duration = Duration::from_millis(50);
+
 /// Attempts to pull what hosts did not give: ten minutes at most, then the next change of the session tries again.
 const PULLS: usize = 200;
 
@@ -37,11 +40,35 @@ const PULLS: usize = 200;
 #[derive(Clone)]
 pub(crate) struct Chunks {
     objects: Objects,
-    peers: Arc<RwLock<Vec<NodeName>>>,
+    peers: Arc<RwLock<Peers>>,
     /// How long a full disk or a missing majority is waited for.
     within: Duration,
     progress: Arc<Mutex<Progress>>,
     wanted: Arc<Mutex<BTreeSet<BlobId>>>,
+}
+
+/// Who else keeps the kernel's chunks.
+#[derive(Clone)]
+pub(crate) struct Peers {
+    /// Of each of these sets a majority has to have a change, this host included. More than one while a replica is being replaced.
+    pub quorums: Vec<Vec<NodeName>>,
+    pub haste: Haste,
+}
+
+/// How soon this host is to have what the others have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Haste {
+    /// When there is time: the executor sends it anyway.
+    Background,
+    /// At once: this replica is to be a member as soon as it has all.
+    Awaited,
+}
+
+impl Peers {
+    fn all(&self) -> Vec<NodeName> {
+        let all: BTreeSet<&NodeName> = self.quorums.iter().flatten().collect();
+        all.into_iter().cloned().collect()
+    }
 }
 
 /// The change at hand, as far as it is captured.
@@ -52,7 +79,7 @@ struct Progress {
 }
 
 impl Chunks {
-    pub(crate) fn new(objects: Objects, peers: Vec<NodeName>, within: Duration) -> Self {
+    pub(crate) fn new(objects: Objects, peers: Peers, within: Duration) -> Self {
         Self {
             objects,
             peers: Arc::new(RwLock::new(peers)),
@@ -63,7 +90,7 @@ impl Chunks {
     }
 
     /// The control state moved replicas.
-    pub(crate) fn set_peers(&self, peers: Vec<NodeName>) {
+    pub(crate) fn set_peers(&self, peers: Peers) {
         *self.peers.write() = peers;
     }
 
@@ -73,7 +100,7 @@ impl Chunks {
         let bytes = raw.len() as u64;
         let deadline = Instant::now() + self.within;
         loop {
-            let peers = self.peers.read().clone();
+            let peers = self.peers.read().all();
             match self.objects.ingest(id, raw.clone(), &peers).await {
                 Ok(()) => break,
                 Err(error @ Error::NoSpace { .. }) if Instant::now() < deadline => waits(failure(&error)),
@@ -102,7 +129,7 @@ impl Chunks {
             loop {
                 let peers = self.peers.read().clone();
                 let left = deadline.saturating_duration_since(Instant::now());
-                let settling = self.objects.settle(batch, &peers, majority(&peers), left.max(ATTEMPT));
+                let settling = self.settle_on(batch, &peers, left.max(ATTEMPT));
                 let error = match settling.await {
                     Ok(()) => break,
                     Err(error @ (Error::NoSpace { .. } | Error::NotEnough { .. })) if Instant::now() < deadline => {
@@ -117,6 +144,13 @@ impl Chunks {
         Ok(())
     }
 
+    async fn settle_on(&self, ids: &[BlobId], peers: &Peers, within: Duration) -> Result<(), Error> {
+        for peers in &peers.quorums {
+            self.objects.settle(ids, peers, majority(peers), within).await?;
+        }
+        Ok(())
+    }
+
     /// How far the change at hand has come, while there is one with chunks.
     pub(crate) fn progress(&self) -> Option<Replicating> {
         let progress = self.progress.lock();
@@ -125,7 +159,8 @@ impl Chunks {
             return None;
         }
         let peers = self.peers.read();
-        let settled = self.objects.settled(&progress.chunks, &peers, majority(&peers)) as u64;
+        let on = |peers: &Vec<NodeName>| self.objects.settled(&progress.chunks, peers, majority(peers)) as u64;
+        let settled = peers.quorums.iter().map(on).min().unwrap_or_default();
         // As good as all chunks are of one size.
         let done = total.saturating_mul(settled) / (progress.chunks.len() as u64).max(1);
         Some(Replicating { done, total })
@@ -189,9 +224,19 @@ impl Chunks {
         }
     }
 
+    /// How many of those are yet to come.
+    pub(crate) fn lacking(&self) -> u64 {
+        self.wanted.lock().len() as u64
+    }
+
     async fn pull_wanted(&self) {
         for _ in 0..PULLS {
-            tokio::time::sleep(PULL_AFTER).await;
+            let haste = self.peers.read().haste;
+            tokio::time::sleep(match haste {
+                Haste::Background => PULL_AFTER,
+                Haste::Awaited => PULL_SOON,
+            })
+            .await;
             let asked: Vec<BlobId> = self.wanted.lock().iter().copied().collect();
             for missing in self.objects.missing(&asked).chunks(BATCH) {
                 if let Err(error) = self.fetch_within(missing, FETCH_WITHIN).await {
@@ -212,7 +257,7 @@ impl Chunks {
     }
 
     async fn fetch_within(&self, ids: &[BlobId], within: Duration) -> Result<(), Error> {
-        let peers = self.peers.read().clone();
+        let peers = self.peers.read().all();
         self.objects.fetch(ids, &peers, within, |_bytes| ()).await
     }
 }

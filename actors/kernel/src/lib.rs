@@ -17,7 +17,7 @@ mod state;
 pub mod time;
 
 pub use child::{Guard, PythonOptions, run_guard};
-pub use core::Member;
+pub use core::{Member, Membership, Replacement};
 pub use id::{CellSeq, Epoch, KernelId};
 pub use message::{HeaderFields, JupyterMessage};
 pub use options::Options;

@@ -115,6 +115,23 @@ pub enum ReplicaRequest {
     Scrub,
     /// What this replica knows; answered with `Info`.
     Info,
+    /// From a control node: the kernel's group is to consist of these replicas; answered with `Done` when it does.
+    Reshape {
+        voters: BTreeMap<u64, NodeName>,
+        /// They learn the log and do not vote.
+        learners: BTreeMap<u64, NodeName>,
+        known: Known,
+        within_us: u64,
+    },
+}
+
+/// What is known of replicas that are made voters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Known {
+    /// Nothing: they have to have the log first.
+    Nothing,
+    /// They voted before and never lost what they had.
+    HasVoted,
 }
 
 /// Names the search for a cell's GPUs. Later ones are greater, those of later executors too.
@@ -325,6 +342,12 @@ pub struct ReplicaInfo {
     pub awaited: Option<Awaited>,
     /// A change on its way to a majority of the hosts.
     pub replicating: Option<Replicating>,
+    /// It was told to leave, is not the executor, and nothing that it has begun can make it that.
+    pub retired: bool,
+    /// Last entry of the log that it has applied.
+    pub log: u64,
+    /// Objects of the session that are yet to come to its host.
+    pub lacks: u64,
 }
 
 /// How far the large objects of a change have come.

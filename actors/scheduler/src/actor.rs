@@ -1,10 +1,12 @@
 //! The scheduler: serves the control state and decides placements. One a control node; any of them may serve, since
 //! the group orders what they propose.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use nbos_consensus::Group;
 use nbos_kernel::KernelId;
 use nbos_kernel::protocol::KernelSpec;
@@ -12,11 +14,16 @@ use nbos_mesh::{Fault, Mesh, NodeName, PeerState, Post, Responder, codec};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{Semaphore, watch};
 
+use crate::choice::{Cluster, Need, When, Wish, choose};
+use crate::load::Loads;
+use crate::mover;
+use crate::moves::Why;
 use crate::placement::{Candidate, place};
 use crate::protocol::{CONTROL_PATH, Reply, Request, WATCH_PATIENCE};
-use crate::repair::repair;
-use crate::state::{Command, ControlState, Outcome};
-use nbos_kernel::protocol::to_bytes;
+use crate::relocator::Relocator;
+use crate::state::{Command, ControlState, Duty, Outcome};
+use crate::upkeep::{left, upkeep};
+use nbos_kernel::protocol::{ReplicaInfo, ReplicaReply, ReplicaRequest, to_bytes};
 
 /// Below the client's own limit, so that it hears why.
 const PROPOSE_WITHIN: Duration = Duration::from_millis(2_000);
@@ -25,8 +32,11 @@ const PROPOSE_WITHIN: Duration = Duration::from_millis(2_000);
 /// its replicas again ten seconds after a loss.
 const LOST_AFTER: Duration = Duration::from_millis(2_500);
 
-/// Between two looks for lost replicas.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Between two looks at what should move, when nothing changes meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// A replica answers from memory; one that does not is not waited for.
+const INFO_WITHIN: Duration = Duration::from_millis(300);
 
 /// Requests served at once; more wait in the caller's own deadline.
 const MAX_AT_ONCE: usize = 256;
@@ -40,12 +50,13 @@ pub struct Arguments {
     pub view: watch::Receiver<Arc<ControlState>>,
     /// Replicas of a kernel.
     pub replicas: usize,
+    pub loads: Loads,
 }
 
 pub struct State {
     around: Arguments,
     slots: Arc<Semaphore>,
-    repairs: tokio::task::JoinHandle<()>,
+    background: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Actor for Scheduler {
@@ -55,11 +66,15 @@ impl Actor for Scheduler {
 
     async fn pre_start(&self, myself: ActorRef<Post>, around: Arguments) -> Result<State, ActorProcessingErr> {
         around.mesh.register(CONTROL_PATH, myself.get_derived());
-        let repairs = tokio::spawn(around.clone().keep_replicas());
+        Actor::spawn_linked(None, Relocator, around.clone(), myself.get_cell()).await?;
+        let background = vec![
+            tokio::spawn(around.clone().keep_up()),
+            tokio::spawn(mover::keep_moving(around.clone())),
+        ];
         Ok(State {
             around,
             slots: Arc::new(Semaphore::new(MAX_AT_ONCE)),
-            repairs,
+            background,
         })
     }
 
@@ -70,6 +85,9 @@ impl Actor for Scheduler {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         let Some(responder) = delivery.reply else {
+            if let Ok(Request::Load(load)) = codec::decode(&delivery.body) {
+                state.around.loads.hear(delivery.from.node.clone(), load);
+            }
             return Ok(());
         };
         match codec::decode::<Request>(&delivery.body) {
@@ -87,7 +105,9 @@ impl Actor for Scheduler {
 
     async fn post_stop(&self, _: ActorRef<Post>, state: &mut State) -> Result<(), ActorProcessingErr> {
         state.around.mesh.unregister(CONTROL_PATH);
-        state.repairs.abort();
+        for task in &state.background {
+            task.abort();
+        }
         Ok(())
     }
 }
@@ -105,6 +125,13 @@ impl State {
             let reply = match request {
                 Request::Create { id, spec } => around.create(id, spec).await,
                 Request::Change(command) => around.propose(command).await,
+                Request::Move { kernel, from, to } => {
+                    around
+                        .begin_move(kernel, (from, to), None, When::Ever, Why::Asked)
+                        .await
+                }
+                Request::Drain { host, duty } => around.drain(host, duty).await,
+                Request::Load(_) => Reply::Same,
                 Request::Watch { version } => around.watch(version).await,
             };
             responder.send(Ok(to_bytes(&reply)));
@@ -117,7 +144,7 @@ impl Arguments {
     async fn create(&self, id: KernelId, spec: KernelSpec) -> Reply {
         let state = Arc::clone(&self.view.borrow());
         if let Some(record) = state.kernels.get(&id) {
-            return Reply::Outcome(Outcome::Kernel(record.clone()));
+            return Reply::Outcome(Outcome::Kernel(Box::new(record.clone())));
         }
         let candidates = self.candidates(&state);
         let Some(hosts) = place(&state, &candidates, self.replicas, spec.gpus) else {
@@ -136,15 +163,11 @@ impl Arguments {
                 message,
             });
         };
-        let at_us = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_micros();
         self.propose(Command::CreateKernel {
             id,
             spec,
             hosts,
-            at_us: u64::try_from(at_us).unwrap_or(u64::MAX),
+            at_us: unix_us(),
         })
         .await
     }
@@ -152,7 +175,8 @@ impl Arguments {
     /// Registered hosts that this node does not know to be gone. With too few of those, the others too: a host that restarts
     /// is back before the kernel needs it.
     fn candidates(&self, state: &ControlState) -> Vec<Candidate> {
-        let all = state.hosts.iter().map(|(host, record)| Candidate {
+        let serving = state.hosts.iter().filter(|(_, record)| record.duty == Duty::Serving);
+        let all = serving.map(|(host, record)| Candidate {
             host: host.clone(),
             gpus: record.gpus,
         });
@@ -165,26 +189,19 @@ impl Arguments {
         up
     }
 
-    /// On the control group's leader: gives replicas of lost hosts new homes.
-    async fn keep_replicas(self) {
+    /// On the control group's leader: begins the moves that nobody has to ask for.
+    async fn keep_up(self) {
+        let mut view = self.view.clone();
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            let leads = self.group.leader().is_some_and(|(_, node)| node == *self.mesh.local());
-            if !leads {
+            // A closed channel ends with the node.
+            let _ = tokio::time::timeout(LOOK_EVERY, view.changed()).await;
+            if !self.leads() {
                 continue;
             }
-            let state = Arc::clone(&self.view.borrow());
-            let lost = self.lost_hosts();
-            if lost.is_empty() {
-                continue;
-            }
-            let candidates: Vec<Candidate> = self
-                .candidates(&state)
-                .into_iter()
-                .filter(|candidate| self.is_up(&candidate.host))
-                .collect();
-            for command in repair(&state, &lost, &candidates) {
-                tracing::info!(?command, "replica of a lost host gets a new home");
+            let state = view.borrow_and_update().clone();
+            let commands = self.seen(&state, |cluster| upkeep(cluster, &self.lost_hosts(), unix_us()));
+            for command in commands {
+                tracing::info!(?command, "replica is to move");
                 if let Reply::TryAgain { why } = self.propose(command).await {
                     tracing::warn!(why, "replica not moved");
                 }
@@ -192,7 +209,95 @@ impl Arguments {
         }
     }
 
-    fn lost_hosts(&self) -> Vec<NodeName> {
+    /// Somebody wants a replica moved, from and to where it says. Any control node decides: of two who do at once the group takes the
+    /// first.
+    pub(crate) async fn begin_move(
+        &self,
+        kernel: KernelId,
+        (from, to): (Option<NodeName>, Option<NodeName>),
+        need: Option<Need>,
+        when: When,
+        why: Why,
+    ) -> Reply {
+        let state = Arc::clone(&self.view.borrow());
+        let Some(record) = state.kernels.get(&kernel) else {
+            return Reply::TryAgain {
+                why: format!("kernel {kernel} is not known here"),
+            };
+        };
+        let infos = self.infos_of(&state, kernel).await;
+        let newest = infos.iter().max_by_key(|info| info.epoch);
+        let wish = Wish {
+            from,
+            to,
+            need: need.unwrap_or_else(|| Need::of(record)),
+            when,
+            executor: newest.and_then(|info| info.executor.clone()),
+            pinned: newest
+                .into_iter()
+                .flat_map(|info| &info.pinned)
+                .map(|pinned| NodeName::from(pinned.home.as_str()))
+                .collect(),
+        };
+        match self.seen(&state, |cluster| choose(cluster, record, &wish)) {
+            Ok((replica, to)) => {
+                self.propose(Command::BeginMove {
+                    kernel,
+                    from: replica,
+                    to,
+                    why,
+                    at_us: unix_us(),
+                })
+                .await
+            }
+            Err(refusal) => Reply::Outcome(refusal.into()),
+        }
+    }
+
+    async fn drain(&self, host: NodeName, duty: Duty) -> Reply {
+        let state = Arc::clone(&self.view.borrow());
+        if state.hosts.get(&host).is_none_or(|record| record.duty != duty) {
+            let host = host.clone();
+            match self.propose(Command::SetDuty { host, duty }).await {
+                Reply::Outcome(Outcome::Done) => {}
+                other => return other,
+            }
+        }
+        Reply::Left(self.seen(&state, |cluster| left(cluster, &host)))
+    }
+
+    async fn infos_of(&self, state: &ControlState, kernel: KernelId) -> Vec<ReplicaInfo> {
+        let replicas = state
+            .kernels
+            .get(&kernel)
+            .into_iter()
+            .flat_map(|record| &record.replicas);
+        let up = replicas.filter(|placement| self.is_up(&placement.host));
+        let asked = up.map(|placement| mover::ask(self, kernel, &placement.host, &ReplicaRequest::Info, INFO_WITHIN));
+        let answers = join_all(asked).await;
+        let infos = answers.into_iter().filter_map(|reply| match reply? {
+            ReplicaReply::Info(info) => Some(*info),
+            _ => None,
+        });
+        infos.collect()
+    }
+
+    /// Has something decided by what is known here now.
+    pub(crate) fn seen<T>(&self, state: &ControlState, decide: impl FnOnce(&Cluster<'_>) -> T) -> T {
+        let loads = self.loads.newest();
+        let up: BTreeSet<NodeName> = state.hosts.keys().filter(|host| self.is_up(host)).cloned().collect();
+        decide(&Cluster {
+            state,
+            loads: &loads,
+            up: &up,
+        })
+    }
+
+    pub(crate) fn leads(&self) -> bool {
+        self.group.leader().is_some_and(|(_, node)| node == *self.mesh.local())
+    }
+
+    fn lost_hosts(&self) -> BTreeSet<NodeName> {
         self.mesh
             .subscribe()
             .borrow()
@@ -206,7 +311,7 @@ impl Arguments {
         host == self.mesh.local() || matches!(self.mesh.peer_state(host), PeerState::Up { .. })
     }
 
-    async fn propose(&self, command: Command) -> Reply {
+    pub(crate) async fn propose(&self, command: Command) -> Reply {
         match self.group.propose(to_bytes(&command), PROPOSE_WITHIN).await {
             Ok(answer) => decode_outcome(&answer),
             Err(error) => Reply::TryAgain { why: error.to_string() },
@@ -221,6 +326,12 @@ impl Arguments {
             Ok(Err(_)) | Err(_) => Reply::Same,
         }
     }
+}
+
+/// Unix time, microseconds.
+pub(crate) fn unix_us() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
 }
 
 fn decode_outcome(answer: &Bytes) -> Reply {

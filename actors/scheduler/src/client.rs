@@ -1,5 +1,6 @@
 //! Asks the control nodes, one after the other, until one of them has done it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,11 @@ use nbos_mesh::{Mesh, NodeName, codec};
 use tokio::time::Instant;
 
 use crate::error::Error;
+use crate::load::HostLoad;
+use crate::moves::Move;
 use crate::protocol::{CONTROL_PATH, Reply, Request};
-use crate::state::{Command, ControlState, KernelRecord, Outcome, SessionRecord};
+use crate::state::{Command, ControlState, Duty, KernelRecord, Outcome, SessionRecord};
+use crate::upkeep::Left;
 use nbos_kernel::protocol::to_bytes;
 
 /// One control node's time to answer: longer than an election, so that a write under way is seldom asked for twice.
@@ -52,7 +56,7 @@ impl Client {
         match self.ask(&Request::Create { id, spec }, deadline).await? {
             Outcome::Kernel(record) => {
                 self.seen(deadline, |state| state.kernels.contains_key(&id)).await?;
-                Ok(record)
+                Ok(*record)
             }
             other => Err(unexpected(other)),
         }
@@ -102,12 +106,51 @@ impl Client {
         .await
     }
 
+    pub(crate) async fn begin_move(
+        &self,
+        kernel: KernelId,
+        from: Option<NodeName>,
+        to: Option<NodeName>,
+        within: Duration,
+    ) -> Result<Move, Error> {
+        let deadline = Instant::now() + within;
+        match self.ask(&Request::Move { kernel, from, to }, deadline).await? {
+            Outcome::Kernel(record) => record.moving.ok_or_else(nonsense),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    pub(crate) async fn drain(
+        &self,
+        host: NodeName,
+        duty: Duty,
+        within: Duration,
+    ) -> Result<BTreeMap<KernelId, Left>, Error> {
+        let deadline = Instant::now() + within;
+        match self.answer(&Request::Drain { host, duty }, deadline).await? {
+            Reply::Left(left) => Ok(left),
+            Reply::Outcome(outcome) => Err(unexpected(outcome)),
+            Reply::State(_) | Reply::Same | Reply::TryAgain { .. } => Err(nonsense()),
+        }
+    }
+
+    /// Tells every control node; a report that is lost is followed by the next.
+    pub(crate) fn report(&self, load: &HostLoad) {
+        let body = to_bytes(&Request::Load(load.clone()));
+        for node in &self.control_nodes {
+            if let Err(error) = self.mesh.cast(node, CONTROL_PATH, body.clone()) {
+                tracing::debug!(%error, %node, "load not reported");
+            }
+        }
+    }
+
     /// A newer state than `version`, from any control node; `None` when there is none at the moment.
     pub(crate) async fn newer(&self, version: u64) -> Result<Option<Arc<ControlState>>, Error> {
         match self.ask_once(&Request::Watch { version }).await? {
             Reply::State(state) => Ok(Some(state)),
             Reply::Same | Reply::TryAgain { .. } => Ok(None),
             Reply::Outcome(outcome) => Err(unexpected(outcome)),
+            Reply::Left(_) => Err(nonsense()),
         }
     }
 
@@ -119,11 +162,17 @@ impl Client {
     }
 
     async fn ask(&self, request: &Request, deadline: Instant) -> Result<Outcome, Error> {
+        match self.answer(request, deadline).await? {
+            Reply::Outcome(outcome) => Ok(outcome),
+            Reply::State(_) | Reply::Same | Reply::Left(_) | Reply::TryAgain { .. } => Err(nonsense()),
+        }
+    }
+
+    async fn answer(&self, request: &Request, deadline: Instant) -> Result<Reply, Error> {
         loop {
             let why = match self.ask_once(request).await {
-                Ok(Reply::Outcome(outcome)) => return Ok(outcome),
                 Ok(Reply::TryAgain { why }) => why,
-                Ok(Reply::State(_) | Reply::Same) => "the answer does not fit the question".to_owned(),
+                Ok(reply) => return Ok(reply),
                 Err(error) => error.to_string(),
             };
             if Instant::now() + ROUND_PAUSE >= deadline {
@@ -164,6 +213,10 @@ impl Client {
 fn unexpected(outcome: Outcome) -> Error {
     match outcome {
         Outcome::Refused { code, message } => Error::Refused { code, message },
-        Outcome::Done | Outcome::Kernel(_) => Error::Unreachable("the answer does not fit the question".to_owned()),
+        Outcome::Done | Outcome::Kernel(_) => nonsense(),
     }
+}
+
+fn nonsense() -> Error {
+    Error::Unreachable("the answer does not fit the question".to_owned())
 }

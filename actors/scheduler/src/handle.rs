@@ -1,5 +1,6 @@
 //! How the rest of a node reads the control state and asks for changes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,10 @@ use tokio::sync::watch;
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::state::{ControlState, KernelRecord, SessionRecord};
+use crate::load::HostLoad;
+use crate::moves::Move;
+use crate::state::{ControlState, Duty, KernelRecord, SessionRecord};
+use crate::upkeep::Left;
 
 /// Cheap clone. Reads are local and at most a heartbeat old; writes go to the control group's leader, wherever it is.
 #[derive(Clone)]
@@ -67,6 +71,31 @@ impl ControlHandle {
         within: Duration,
     ) -> Result<(), Error> {
         self.client.register_host(host, incarnation, gpus, within).await
+    }
+
+    /// Begins to move a replica of a kernel: that on `from` to `to`, or what and where the scheduler thinks best. The state tells how it
+    /// goes on: see [`crate::KernelRecord::moving`] and [`crate::KernelRecord::undone`].
+    ///
+    /// # Errors
+    /// `NB0604`, `NB0611`, `NB0612`, `NB0613` when nothing can be moved, and why.
+    pub async fn begin_move(
+        &self,
+        kernel: KernelId,
+        from: Option<NodeName>,
+        to: Option<NodeName>,
+        within: Duration,
+    ) -> Result<Move, Error> {
+        self.client.begin_move(kernel, from, to, within).await
+    }
+
+    /// Takes a host out of service, or back into it; gives what is still on it. `NB0615` when there is no such host.
+    pub async fn drain(&self, host: NodeName, duty: Duty, within: Duration) -> Result<BTreeMap<KernelId, Left>, Error> {
+        self.client.drain(host, duty, within).await
+    }
+
+    /// Tells the control nodes what this host has to give; again every second.
+    pub fn report(&self, load: &HostLoad) {
+        self.client.report(load);
     }
 
     /// `NB0605` when there is none.

@@ -1,13 +1,17 @@
 //! What nodes ask of the control nodes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nbos_kernel::KernelId;
 use nbos_kernel::protocol::KernelSpec;
+use nbos_mesh::NodeName;
 use serde::{Deserialize, Serialize};
 
-use crate::state::{Command, ControlState, Outcome};
+use crate::load::HostLoad;
+use crate::state::{Command, ControlState, Duty, Outcome};
+use crate::upkeep::Left;
 
 /// Mesh path of the scheduler on a control node.
 pub(crate) const CONTROL_PATH: &str = "control";
@@ -21,6 +25,16 @@ pub(crate) enum Request {
     Create { id: KernelId, spec: KernelSpec },
     /// Record a change that needs no decision.
     Change(Command),
+    /// What the host that sends it has to give; a cast.
+    Load(HostLoad),
+    /// Move a replica of a kernel, chosen here as far as it is not named.
+    Move {
+        kernel: KernelId,
+        from: Option<NodeName>,
+        to: Option<NodeName>,
+    },
+    /// Empty a host, or let it serve again; answered with what is still there.
+    Drain { host: NodeName, duty: Duty },
     /// Answered with `State` as soon as there is a newer version, or with `Same`.
     Watch { version: u64 },
 }
@@ -30,6 +44,7 @@ pub(crate) enum Reply {
     Outcome(Outcome),
     State(Arc<ControlState>),
     Same,
+    Left(BTreeMap<KernelId, Left>),
     /// The group has no leader at the moment.
     TryAgain {
         why: String,

@@ -9,6 +9,8 @@ use nbos_kernel::protocol::KernelSpec;
 use nbos_mesh::NodeName;
 use serde::{Deserialize, Serialize};
 
+use crate::moves::{Move, Step, Undone, Why};
+
 /// Everything the control group agrees on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlState {
@@ -19,7 +21,7 @@ pub struct ControlState {
     /// Jupyter sessions (`/api/sessions`) by id.
     pub sessions: BTreeMap<String, SessionRecord>,
     /// Next replica id to give out; never reused, so a wiped replica can never pass for its predecessor.
-    next_replica: u64,
+    pub(crate) next_replica: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,16 @@ pub struct HostRecord {
     pub incarnation: u64,
     /// Devices of this host.
     pub gpus: u32,
+    pub duty: Duty,
+}
+
+/// Whether a host takes replicas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Duty {
+    #[default]
+    Serving,
+    /// Nothing new goes there, and what is there moves away.
+    Draining,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +52,10 @@ pub struct KernelRecord {
     pub founders: Vec<Placement>,
     /// Unix time, microseconds, of creation.
     pub created_us: u64,
+    /// A replica on its way to another host.
+    pub moving: Option<Move>,
+    /// The last move, when it came to nothing.
+    pub undone: Option<Undone>,
 }
 
 /// One replica on one host.
@@ -76,11 +92,23 @@ pub enum Command {
     DeleteKernel {
         id: KernelId,
     },
-    /// Names `host` as the new home of a lost replica; the replica there joins the group under a fresh id.
-    ReplaceReplica {
+    /// A replica is to live on another host, under a fresh id.
+    BeginMove {
         kernel: KernelId,
-        lost: u64,
+        from: u64,
+        to: NodeName,
+        why: Why,
+        at_us: u64,
+    },
+    /// `replica` is the new one's id.
+    AdvanceMove {
+        kernel: KernelId,
+        replica: u64,
+        step: Step,
+    },
+    SetDuty {
         host: NodeName,
+        duty: Duty,
     },
     PutSession {
         session: SessionRecord,
@@ -94,7 +122,7 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     Done,
-    Kernel(KernelRecord),
+    Kernel(Box<KernelRecord>),
     Refused { code: String, message: String },
 }
 
@@ -111,7 +139,15 @@ impl ControlState {
             } => self.register_host(host, incarnation, gpus),
             Command::CreateKernel { id, spec, hosts, at_us } => self.create_kernel(id, spec, hosts, at_us),
             Command::DeleteKernel { id } => self.delete_kernel(id),
-            Command::ReplaceReplica { kernel, lost, host } => self.replace_replica(kernel, lost, host),
+            Command::BeginMove {
+                kernel,
+                from,
+                to,
+                why,
+                at_us,
+            } => self.begin_move(kernel, from, to, why, at_us),
+            Command::AdvanceMove { kernel, replica, step } => self.advance_move(kernel, replica, step),
+            Command::SetDuty { host, duty } => self.set_duty(host, duty),
             Command::PutSession { session } => self.put_session(session),
             Command::DeleteSession { id } => self.delete_session(&id),
         };
@@ -125,10 +161,10 @@ impl ControlState {
         outcome
     }
 
-    /// Replicas placed on each registered host.
+    /// Replicas placed on each registered host, those on their way to it or from it included.
     pub fn replicas_by_host(&self) -> BTreeMap<&NodeName, usize> {
         let mut counts: BTreeMap<&NodeName, usize> = self.hosts.keys().map(|host| (host, 0)).collect();
-        for placement in self.kernels.values().flat_map(|kernel| &kernel.replicas) {
+        for placement in self.kernels.values().flat_map(KernelRecord::placements) {
             *counts.entry(&placement.host).or_default() += 1;
         }
         counts
@@ -137,19 +173,26 @@ impl ControlState {
     /// Invariant 1.
     pub fn replicas_on_distinct_hosts(&self) -> bool {
         self.kernels.values().all(|kernel| {
-            let hosts: BTreeSet<&NodeName> = kernel.replicas.iter().map(|placement| &placement.host).collect();
-            hosts.len() == kernel.replicas.len()
+            let hosts: BTreeSet<&NodeName> = kernel.placements().map(|placement| &placement.host).collect();
+            hosts.len() == kernel.placements().count()
         })
     }
 
     fn register_host(&mut self, host: NodeName, incarnation: u64, gpus: u32) -> Outcome {
-        self.hosts.insert(host, HostRecord { incarnation, gpus });
+        // A host that is being drained stays so when its process starts anew.
+        let duty = self.hosts.get(&host).map_or(Duty::Serving, |before| before.duty);
+        let record = HostRecord {
+            incarnation,
+            gpus,
+            duty,
+        };
+        self.hosts.insert(host, record);
         Outcome::Done
     }
 
     fn create_kernel(&mut self, id: KernelId, spec: KernelSpec, hosts: Vec<NodeName>, at_us: u64) -> Outcome {
         if let Some(existing) = self.kernels.get(&id) {
-            return Outcome::Kernel(existing.clone());
+            return Outcome::Kernel(Box::new(existing.clone()));
         }
         let distinct: BTreeSet<&NodeName> = hosts.iter().collect();
         if hosts.is_empty() || distinct.len() != hosts.len() {
@@ -174,9 +217,11 @@ impl ControlState {
             founders: replicas.clone(),
             replicas,
             created_us: at_us,
+            moving: None,
+            undone: None,
         };
         self.kernels.insert(id, record.clone());
-        Outcome::Kernel(record)
+        Outcome::Kernel(Box::new(record))
     }
 
     fn delete_kernel(&mut self, id: KernelId) -> Outcome {
@@ -187,32 +232,14 @@ impl ControlState {
         }
     }
 
-    fn replace_replica(&mut self, kernel: KernelId, lost: u64, host: NodeName) -> Outcome {
-        if !self.hosts.contains_key(&host) {
-            return refused("NB0602", format!("host {host} is not registered"));
+    fn set_duty(&mut self, host: NodeName, duty: Duty) -> Outcome {
+        match self.hosts.get_mut(&host) {
+            Some(record) => {
+                record.duty = duty;
+                Outcome::Done
+            }
+            None => refused("NB0615", format!("host {host} is not registered")),
         }
-        let Some(record) = self.kernels.get_mut(&kernel) else {
-            return refused("NB0603", format!("kernel {kernel} does not exist"));
-        };
-        if record
-            .replicas
-            .iter()
-            .any(|placement| placement.host == host && placement.replica != lost)
-        {
-            return refused(
-                "NB0602",
-                format!("host {host} already has a replica of kernel {kernel}"),
-            );
-        }
-        let Some(slot) = record.replicas.iter_mut().find(|placement| placement.replica == lost) else {
-            return refused("NB0604", format!("kernel {kernel} has no replica {lost}"));
-        };
-        self.next_replica += 1;
-        *slot = Placement {
-            replica: self.next_replica,
-            host,
-        };
-        Outcome::Kernel(record.clone())
     }
 
     fn put_session(&mut self, session: SessionRecord) -> Outcome {
@@ -231,7 +258,7 @@ impl ControlState {
     }
 }
 
-fn refused(code: &str, message: String) -> Outcome {
+pub(crate) fn refused(code: &str, message: String) -> Outcome {
     Outcome::Refused {
         code: code.to_owned(),
         message,

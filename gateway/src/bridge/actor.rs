@@ -391,7 +391,7 @@ async fn watch_world(kernel: KernelId, mesh: Mesh, control: ControlHandle, bridg
             .borrow_and_update()
             .kernels
             .get(&kernel)
-            .map(|record| record.replicas.iter().map(|placement| placement.host.clone()).collect());
+            .map(|record| record.placements().map(|placement| placement.host.clone()).collect());
         let health = peers
             .borrow_and_update()
             .iter()

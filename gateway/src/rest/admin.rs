@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::{HttpResponse, web};
 use futures_util::stream;
 use nbos_mesh::{NodeName, PeerState};
+use nbos_scheduler::Duty;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
@@ -29,6 +30,22 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 #[serde(default)]
 struct Handover {
     to: Option<String>,
+}
+
+/// What takes longer is given up by the scheduler after ten minutes.
+const MIGRATE_WITHIN: Duration = Duration::from_secs(660);
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Migrate {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Drain {
+    undo: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,6 +93,29 @@ pub(super) async fn handover(
     let to = to.map(NodeName::from);
     app.cluster.hand_over(&record, to.as_ref(), HANDOVER_WITHIN).await?;
     kernel(path, app).await
+}
+
+pub(super) async fn migrate(
+    path: web::Path<String>,
+    app: web::Data<App>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Error> {
+    let Migrate { from, to } = body::json(payload, &app).await?;
+    let record = app.cluster.kernel(&path).await?;
+    let (from, to) = (from.map(NodeName::from), to.map(NodeName::from));
+    app.cluster.migrate(record.id, from, to, MIGRATE_WITHIN).await?;
+    kernel(path, app).await
+}
+
+pub(super) async fn drain(
+    path: web::Path<String>,
+    app: web::Data<App>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Error> {
+    let Drain { undo } = body::json(payload, &app).await?;
+    let duty = if undo { Duty::Serving } else { Duty::Draining };
+    let left = app.cluster.drain(&path, duty).await?;
+    Ok(HttpResponse::Ok().json(model::drained(&path, duty, &left)))
 }
 
 pub(super) async fn restart(app: web::Data<App>, payload: web::Payload) -> Result<HttpResponse, Error> {

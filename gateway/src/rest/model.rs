@@ -1,7 +1,10 @@
 //! Kernels as Jupyter's clients and the admin API see them. Pure.
 
-use nbos_kernel::protocol::{ExecutionState, ReplicaInfo, Role};
-use nbos_scheduler::KernelRecord;
+use std::collections::BTreeMap;
+
+use nbos_kernel::KernelId;
+use nbos_kernel::protocol::{Awaited, ExecutionState, ReplicaInfo, Role};
+use nbos_scheduler::{Duty, KernelRecord, Left, Move};
 use serde_json::{Value, json};
 
 use nbos_kernel::time::iso8601;
@@ -27,8 +30,7 @@ pub(super) fn kernel(record: &KernelRecord, infos: &[ReplicaInfo]) -> Value {
 pub(super) fn kernel_record(record: &KernelRecord, infos: &[ReplicaInfo]) -> Value {
     let leading = leading(infos);
     let replicas: Vec<Value> = record
-        .replicas
-        .iter()
+        .placements()
         .map(|placement| {
             let info = infos
                 .iter()
@@ -40,6 +42,7 @@ pub(super) fn kernel_record(record: &KernelRecord, infos: &[ReplicaInfo]) -> Val
                 "role": info.map_or(Role::Joining, |info| info.role).name(),
                 "pid": info.and_then(|info| info.pid),
                 "applied": info.map(|info| info.applied.0),
+                "lacks": info.map(|info| info.lacks),
             })
         })
         .collect();
@@ -52,12 +55,55 @@ pub(super) fn kernel_record(record: &KernelRecord, infos: &[ReplicaInfo]) -> Val
         "execution_count": leading.map_or(0, |info| info.execution_count),
         "replicas": replicas,
         "pinned": leading.map(|info| info.pinned.as_slice()).unwrap_or_default(),
+        "moves": record.moving.iter().map(moving).collect::<Vec<Value>>(),
         "replicating": leading.and_then(|info| info.replicating),
         "resources": {
             "gpus": record.spec.gpus,
             "leased": leading.map_or(0, |info| info.gpus),
-            "awaited": leading.map_or(0, |info| info.gpus_awaited),
+            "awaited": leading.and_then(|info| info.awaited.as_ref()).map(awaited),
         },
+    })
+}
+
+/// A replica on its way.
+pub(crate) fn moving(moving: &Move) -> Value {
+    json!({
+        "from": moving.from.host,
+        "to": moving.to.host,
+        "replica_id": moving.to.replica,
+        "phase": moving.phase.name(),
+        "why": moving.why.name(),
+        "began": iso8601(moving.began_us),
+    })
+}
+
+/// How far a host has been emptied.
+pub(super) fn drained(host: &str, duty: Duty, left: &BTreeMap<KernelId, Left>) -> Value {
+    let status = match duty {
+        Duty::Serving => "up",
+        Duty::Draining => "draining",
+    };
+    let left = left.iter().map(|(kernel, left)| {
+        let (state, code, why) = match left {
+            Left::Moving(phase) => (phase.name(), None, None),
+            Left::Waits => ("waits", None, None),
+            Left::Stays { code, message } => ("stays", Some(code), Some(message)),
+        };
+        json!({"kernel": kernel.to_string(), "state": state, "code": code, "why": why})
+    });
+    json!({"name": host, "status": status, "left": left.collect::<Vec<Value>>()})
+}
+
+/// What a cell waits for, and where it is nearest to the front of a line.
+fn awaited(awaited: &Awaited) -> Value {
+    let nearest = awaited.nearest.as_ref();
+    json!({
+        "gpus": awaited.gpus,
+        "since": iso8601(awaited.since_us),
+        "host": nearest.map(|(host, _)| host),
+        "position": nearest.map(|(_, place)| place.position),
+        "waiting": nearest.map(|(_, place)| place.waiting),
+        "reason": nearest.map(|(_, place)| &place.reason),
     })
 }
 
@@ -81,7 +127,7 @@ fn state(leading: Option<&ReplicaInfo>) -> ExecutionState {
 #[cfg(test)]
 mod tests {
     use nbos_kernel::protocol::KernelSpec;
-    use nbos_kernel::{CellSeq, Epoch, KernelId};
+    use nbos_kernel::{CellSeq, Epoch};
     use nbos_mesh::NodeName;
     use nbos_scheduler::Placement;
 
@@ -102,6 +148,8 @@ mod tests {
             founders: replicas.clone(),
             replicas,
             created_us: 1_000_000,
+            moving: None,
+            undone: None,
         }
     }
 
@@ -122,8 +170,11 @@ mod tests {
             execution_count: 5,
             pinned: Vec::new(),
             gpus: 1,
-            gpus_awaited: 0,
+            awaited: None,
             replicating: None,
+            retired: false,
+            log: 0,
+            lacks: 0,
         }
     }
 

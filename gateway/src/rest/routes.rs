@@ -51,6 +51,8 @@ pub(crate) fn routes() -> Vec<Route> {
         row(Method::GET,    "/api/cluster/kernels",                 web::to(admin::kernels)),
         row(Method::GET,    "/api/cluster/kernels/{id}",            web::to(admin::kernel)),
         row(Method::POST,   "/api/cluster/kernels/{id}/handover",   web::to(admin::handover)),
+        row(Method::POST,   "/api/cluster/kernels/{id}/migrate",    web::to(admin::migrate)),
+        row(Method::POST,   "/api/cluster/hosts/{name}/drain",      web::to(admin::drain)),
         row(Method::POST,   "/api/cluster/restart",                 web::to(admin::restart)),
         row(Method::GET,    "/api/cluster/events",                  web::to(admin::events)),
         row(Method::GET,    "/metrics",                             web::to(admin::metrics)),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::Error;
-use super::http::{ANSWER_WITHIN, Client, START_WITHIN};
+use super::http::{ANSWER_WITHIN, Client, MOVE_WITHIN, START_WITHIN};
 
 /// A supervised actor or process, with those below it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -33,7 +33,7 @@ pub struct Host {
     pub name: String,
     #[serde(default)]
     pub incarnation: Value,
-    /// `up`, `suspected` or `down`.
+    /// `up`, `draining`, `suspected` or `down`.
     pub status: String,
     #[serde(default)]
     pub gpus: Vec<Gpu>,
@@ -76,8 +76,47 @@ pub struct Kernel {
     /// How far the state of the cell that ends now has come; `None` when nothing large is on its way.
     #[serde(default)]
     pub replicating: Option<Replicating>,
+    /// Replicas on their way to another host.
+    #[serde(default)]
+    pub moves: Vec<Move>,
     #[serde(default)]
     pub resources: Value,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Move {
+    pub from: String,
+    pub to: String,
+    /// `joining`, `leaving` or `undoing`.
+    pub phase: String,
+    /// `asked`, `drain`, `repair`, `room` or `foresight`.
+    pub why: String,
+}
+
+/// How far a host has been emptied.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Drained {
+    pub name: String,
+    /// `draining`, or `up` after it was undone.
+    pub status: String,
+    pub left: Vec<Left>,
+}
+
+/// A kernel with a replica on a host that is being drained.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Left {
+    pub kernel: String,
+    /// `waits`, `stays`, or the phase of its move.
+    pub state: String,
+    /// Why it stays.
+    #[serde(default)]
+    pub why: Option<String>,
+}
+
+impl Left {
+    pub fn stays(&self) -> bool {
+        self.state == "stays"
+    }
 }
 
 /// Bytes on their way to a majority of the kernel's hosts.
@@ -100,6 +139,9 @@ pub struct Replica {
     /// Log entries it has applied.
     #[serde(default)]
     pub applied: Option<u64>,
+    /// Objects of the session that are yet to come to its host.
+    #[serde(default)]
+    pub lacks: Option<u64>,
 }
 
 /// A variable that lives on one replica only.
@@ -119,7 +161,7 @@ pub struct PinnedVariable {
 
 impl Host {
     pub fn is_up(&self) -> bool {
-        self.status == "up"
+        matches!(self.status.as_str(), "up" | "draining")
     }
 }
 
@@ -159,6 +201,26 @@ impl Client {
         self.post("/api/cluster/restart", &json!({"path": path}), START_WITHIN)
             .await
             .map(drop)
+    }
+
+    /// Moves a replica of a kernel, that on `from` to `to` where they are given; returns when it is there.
+    pub async fn migrate(&self, id: &str, from: Option<&str>, to: Option<&str>) -> Result<Value, Error> {
+        let body = json!({"from": from, "to": to});
+        self.post(&format!("/api/cluster/kernels/{id}/migrate"), &body, MOVE_WITHIN)
+            .await
+    }
+
+    /// Has a host emptied, and tells what is still there; asked again it tells how that goes on.
+    pub async fn drain(&self, host: &str) -> Result<Value, Error> {
+        self.post(&format!("/api/cluster/hosts/{host}/drain"), &json!({}), ANSWER_WITHIN)
+            .await
+    }
+
+    /// Lets a drained host serve again.
+    pub async fn undo_drain(&self, host: &str) -> Result<Value, Error> {
+        let body = json!({"undo": true});
+        self.post(&format!("/api/cluster/hosts/{host}/drain"), &body, ANSWER_WITHIN)
+            .await
     }
 
     /// Makes another replica the executor, that of `to` if given; returns when it can run a cell.

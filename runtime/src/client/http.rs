@@ -23,6 +23,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Starting and restarting a kernel: what Jupyter's own GatewayClient waits by default.
 pub(super) const START_WITHIN: Duration = Duration::from_secs(42);
+/// Moving a replica: above what the cluster gives it.
+pub(super) const MOVE_WITHIN: Duration = Duration::from_secs(690);
 /// No answer of the REST API comes near this.
 const MAX_BODY: usize = 64 * 1024 * 1024;
 

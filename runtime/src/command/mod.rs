@@ -1,11 +1,13 @@
 //! The command line, one command a file.
 
+mod drain;
 mod guard;
 mod handover;
 mod hosts;
 mod kernel;
 mod kernel_id;
 mod kernels;
+mod migrate;
 mod node;
 mod restart;
 mod run;
@@ -39,6 +41,8 @@ enum Command {
     Kernels(kernels::Kernels),
     Kernel(kernel::Kernel),
     Handover(handover::Handover),
+    Migrate(migrate::Migrate),
+    Drain(drain::Drain),
     Restart(restart::Restart),
     #[command(hide = true)]
     Guard(guard::Guard),
@@ -74,6 +78,8 @@ impl Command {
             Self::Kernels(kernels) => Box::pin(kernels.run()).await,
             Self::Kernel(kernel) => Box::pin(kernel.run()).await,
             Self::Handover(handover) => Box::pin(handover.run()).await,
+            Self::Migrate(migrate) => Box::pin(migrate.run()).await,
+            Self::Drain(drain) => Box::pin(drain.run()).await,
             Self::Restart(restart) => Box::pin(restart.run()).await,
             Self::Guard(guard) => guard.run(),
         }

@@ -84,6 +84,12 @@ pub(crate) fn kernel(kernel: &Kernel) -> String {
         ["HOST", "ROLE", "REPLICA", "PYTHON PID", "APPLIED"],
         &replicas.collect::<Vec<_>>(),
     ));
+    for moving in &kernel.moves {
+        text.push_str(&format!(
+            "\na replica moves from {} to {} ({}): {}\n",
+            moving.from, moving.to, moving.why, moving.phase
+        ));
+    }
     if !kernel.pinned.is_empty() {
         text.push_str("\nvariables that live on one host only:\n");
         let pinned = kernel.pinned.iter().map(|variable| {
@@ -167,6 +173,7 @@ h2    suspected  0 of 0 leased  0         -
                 {"host": "h2", "replica_id": 2, "role": "standby", "pid": null, "applied": 9},
                 {"host": "h3", "replica_id": 3, "role": "joining", "pid": null, "applied": 0}],
             "replicating": {"done": 1_048_577, "total": 5_242_880},
+            "moves": [{"from": "h2", "to": "h3", "phase": "joining", "why": "drain", "began": "2026-01-01T00:00:00Z"}],
             "pinned": [{"name": "g", "type": "generator", "why": "cannot pickle", "home": "h1", "cell": 4}],
         });
         let one: Kernel = serde_json::from_value(answer).unwrap();
@@ -175,6 +182,7 @@ h2    suspected  0 of 0 leased  0         -
             "epoch 2, 5 cells",
             "2 of 5 MiB are on a majority",
             "h2    standby   2        unloaded",
+            "a replica moves from h2 to h3 (drain): joining",
             "g     generator  h1    [4]   cannot pickle",
         ] {
             assert!(text.contains(part), "`{part}` is missing in:\n{text}");

@@ -4,7 +4,7 @@ use nbos_mesh::NodeName;
 
 use super::event::{Arrival, Captured, Failure};
 use super::needs;
-use super::{Action, ChildCommand, Core, Micros, RawDelta};
+use super::{Action, ChildCommand, Core, Micros, RawDelta, Released};
 use crate::id::CellSeq;
 use crate::message::JupyterMessage;
 use crate::protocol::{CellOutput, Channel, EventBody, Origin};
@@ -34,7 +34,7 @@ pub(super) struct Queued {
 }
 
 pub(super) enum Phase {
-    /// The child is to say whether the cell touches what is pinned elsewhere.
+    /// The child is to say whether the cell touches what is pinned elsewhere, and whether it can use a GPU.
     Asking {
         asked: Option<u64>,
     },
@@ -70,6 +70,9 @@ pub(super) struct Cell {
     pub(super) message: JupyterMessage,
     pub(super) origins: Vec<Origin>,
     pub(super) gpus: u32,
+    pub(super) source: needs::Source,
+    /// They were given back.
+    pub(super) released: bool,
     pub(super) phase: Phase,
     pub(super) phase_since: Micros,
     pub(super) outputs: Vec<NumberedOutput>,
@@ -105,6 +108,8 @@ impl Cell {
             message: queued.message,
             origins: queued.origins,
             gpus,
+            source: needs::Source::Request,
+            released: false,
             phase: Phase::Starting,
             phase_since: now,
             outputs: Vec::new(),
@@ -180,10 +185,28 @@ impl Core {
             cell.delta = Some(delta);
             cell.arrival = Some(arrival);
             cell.stalled = false;
-            if cell.gpus > 0 {
-                // The lease ends with the code, not with the replication of what it did.
-                self.actions.push(Action::ReleaseLease);
-            }
+            // A process that does not say when its GPUs are free has freed them by now.
+            self.give_back();
+        }
+    }
+
+    /// The cell's code has ended and its GPUs are free, but for what could not leave them: the lease ends here, before its change
+    /// is even captured.
+    pub(super) fn released(&mut self, released: &Released) {
+        let runs = |cell: &Cell| cell.msg_id == released.msg_id && matches!(cell.phase, Phase::Running { .. });
+        if !self.cell.as_ref().is_some_and(runs) {
+            return;
+        }
+        self.give_back();
+        if !released.left.is_empty() {
+            self.left_behind(&released.left);
+        }
+    }
+
+    fn give_back(&mut self) {
+        if let Some(cell) = self.cell.as_mut().filter(|cell| cell.gpus > 0 && !cell.released) {
+            cell.released = true;
+            self.actions.push(Action::ReleaseLease);
         }
     }
 
@@ -362,8 +385,11 @@ impl Core {
         }
         match needs::gpus_of(&queued.message) {
             Ok(gpus) => {
-                let gpus = gpus.unwrap_or(self.spec.gpus);
-                self.place_cell(Cell::new(queued, gpus, self.now));
+                let mut cell = Cell::new(queued, gpus.unwrap_or(self.spec.gpus), self.now);
+                if gpus.is_none() {
+                    cell.source = needs::Source::Kernel;
+                }
+                self.place_cell(cell);
             }
             Err(why) => {
                 self.cell = Some(Cell::new(queued, 0, self.now));

@@ -118,6 +118,14 @@ impl Child {
         }
     }
 
+    /// It holds the empty session, from which every state can be reached.
+    pub(super) fn is_fresh(&self) -> bool {
+        match self {
+            Self::Off | Self::Pausing { .. } | Self::Starting { .. } => true,
+            Self::Live(live) => live.applying.is_none() && live.holds == Held::default(),
+        }
+    }
+
     pub(super) fn pid(&self) -> Option<u32> {
         match self {
             Self::Live(live) => Some(live.pid),
@@ -194,9 +202,8 @@ impl Core {
             ChildEvent::Applying { id, left } => self.apply_leaves(id, &left),
             ChildEvent::Applied { id, .. } => self.child_applied_changes(id),
             ChildEvent::Need { id, keys } => self.needed(id, keys),
-            ChildEvent::Touched { id, names, gpu } => self.touched(id, &names, &gpu),
-            // The lease ends with the cell's change, which comes next.
-            ChildEvent::Released(released) => drop(released),
+            ChildEvent::Touched { id, names, gpu } => self.touched(id, &names, gpu),
+            ChildEvent::Released(released) => self.released(&released),
             ChildEvent::Exited { why } => self.child_exited(why),
         }
     }
@@ -204,7 +211,7 @@ impl Core {
     /// Brings the child to the last committed state, or a step nearer.
     pub(super) fn sync_child(&mut self) {
         match &self.child {
-            Child::Off if self.acting_here() => self.start_child(),
+            Child::Off if self.acting_here() || self.is_joining() => self.start_child(),
             Child::Pausing { at, failures, .. } if *at <= self.now && *failures < MAX_FAILED_STARTS => {
                 self.start_child()
             }

@@ -133,30 +133,27 @@ impl Core {
 
     pub(super) fn advance_election(&mut self) {
         let now = self.now;
-        let others: Vec<NodeName> = self
-            .members
-            .iter()
-            .filter(|member| member.replica != self.me.replica && self.is_up(&member.host))
+        let members = self.membership.members.iter();
+        let all: Vec<NodeName> = members
+            .filter(|member| member.replica != self.me.replica && !self.leaves(member.replica))
             .map(|member| member.host.clone())
             .collect();
+        let others: Vec<NodeName> = all.iter().filter(|host| self.is_up(host)).cloned().collect();
         let (Some(election), Some(cell)) = (&mut self.election, &self.cell) else {
             return;
         };
         if !matches!(cell.phase, Phase::Electing) {
             return;
         }
-        let members = &self.members;
-        let is_member = |host: &NodeName| members.iter().any(|member| member.host == *host);
-        let left: Vec<NodeName> = election.there.keys().filter(|host| !is_member(host)).cloned().collect();
-        for host in left {
+        let gone: Vec<NodeName> = election.there.keys().filter(|host| !all.contains(host)).cloned().collect();
+        for host in gone {
             if election.there.remove(&host).is_some_and(|line| line.waits()) {
                 let election = election.id;
                 self.actions.push(Action::LeaveRoom { host, election });
             }
         }
-        let members = members.iter().filter(|member| member.replica != self.me.replica).count();
-        let lines = election.there.values().filter(|line| line.is_hopeless()).count();
-        if election.here.is_hopeless() && lines == members {
+        let is_hopeless = |host: &NodeName| election.there.get(host).is_some_and(Line::is_hopeless);
+        if election.here.is_hopeless() && all.iter().all(is_hopeless) {
             let evalue = format!(
                 "{IMPOSSIBLE}: no host of this kernel has {} GPUs; ask for fewer",
                 cell.gpus
@@ -272,6 +269,8 @@ impl Core {
             Some("this replica is the executor, or about to be".to_owned())
         } else if room.election <= self.left || room.election.epoch < self.state.epoch() {
             Some("that is over".to_owned())
+        } else if self.is_leaving() || self.is_joining() {
+            Some("this replica is on its way to or from its host".to_owned())
         } else {
             self.child_failure()
                 .map(|why| format!("the Python process cannot be started: {why}"))

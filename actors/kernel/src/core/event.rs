@@ -7,7 +7,7 @@ use nbos_mesh::NodeName;
 use nbos_objects::BlobId;
 use serde::Deserialize;
 
-use super::{Micros, ProposalId};
+use super::{Membership, Micros, ProposalId};
 use crate::id::Version;
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, ElectionId, Place, ReplicaRequest};
@@ -43,7 +43,7 @@ pub(crate) enum Event {
     Applied(Arc<Command>),
     /// The fate of a proposal is unknown.
     ProposalFailed(ProposalId),
-    Members(Vec<Member>),
+    Members(Membership),
     Peers(BTreeMap<NodeName, Liveness>),
     Request {
         ticket: Ticket,

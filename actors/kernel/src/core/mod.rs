@@ -14,7 +14,9 @@ mod deferred;
 mod election;
 mod ending;
 mod event;
+mod leftover;
 mod line;
+mod membership;
 mod needs;
 mod requests;
 mod routing;
@@ -31,14 +33,16 @@ pub(crate) use action::{Action, Apply, ChildCommand, ProposalId, Recipients};
 pub(crate) use deferred::FIRST_DEFERRABLE_RANK;
 pub use event::Member;
 pub(crate) use event::{
-    Arrival, Captured, ChildEvent, Event, Failure, FetchFailure, GpuUse, Liveness, RawDelta, RawPinned, Released,
+    Arrival, Captured, ChildEvent, Event, Failure, FetchFailure, GpuUse, LeftOnDevice, Liveness, RawDelta, RawPinned, Released,
     Ticket,
 };
+pub(crate) use leftover::Leftover;
+pub use membership::{Membership, Replacement};
 
 use crate::id::KernelId;
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, ElectionId, KernelSpec, Origin};
-use crate::state::{Applied, Command, Executor, KernelState, ReplicaNumber};
+use crate::state::{Applied, Command, Executor, KernelState};
 use cell::{Cell, Queued};
 use child::{Child, RecentDelta};
 use election::{Election, Offer};
@@ -65,6 +69,7 @@ pub(crate) struct Settings {
     pub defer_above: u64,
     /// A cell waits this long for GPUs.
     pub gpu_wait: Micros,
+    pub leftover: Leftover,
 }
 
 pub(crate) struct Core {
@@ -73,7 +78,7 @@ pub(crate) struct Core {
     me: Executor,
     host: NodeName,
     spec: KernelSpec,
-    members: Vec<Member>,
+    membership: Membership,
     liveness: BTreeMap<NodeName, Liveness>,
     state: KernelState,
     child: Child,
@@ -89,6 +94,10 @@ pub(crate) struct Core {
     arriving: BTreeSet<BlobId>,
     /// A full pass that the child was asked for and has yet to answer.
     open_order: Option<u64>,
+    /// The process that left memory on a GPU and is to go.
+    condemned: Option<leftover::Condemned>,
+    /// The process whose client was told what it left on a GPU.
+    told_left: u64,
     /// One that was made while a cell stood in line.
     ahead: Option<scrub::Ahead>,
     /// Who waits for a full pass.
@@ -146,7 +155,7 @@ impl Core {
         me: Executor,
         host: NodeName,
         spec: KernelSpec,
-        members: Vec<Member>,
+        membership: Membership,
         settings: Settings,
     ) -> Self {
         Self {
@@ -155,7 +164,7 @@ impl Core {
             me,
             host,
             spec,
-            members,
+            membership,
             liveness: BTreeMap::new(),
             state: KernelState::default(),
             child: Child::Off,
@@ -167,6 +176,8 @@ impl Core {
             arriving: BTreeSet::new(),
             open_order: None,
             ahead: None,
+            condemned: None,
+            told_left: 0,
             barriers: Vec::new(),
             yield_until: 0,
             passing: None,
@@ -202,7 +213,7 @@ impl Core {
             Event::Restored(state) => self.restored(*state),
             Event::Applied(command) => self.applied(&command),
             Event::ProposalFailed(id) => self.proposal_failed(id),
-            Event::Members(members) => self.members = members,
+            Event::Members(membership) => self.set_membership(membership),
             Event::Peers(liveness) => {
                 self.liveness = liveness;
                 self.drop_orphaned_offer();
@@ -246,6 +257,7 @@ impl Core {
             || !self.barriers.is_empty()
             || !self.restarts.is_empty()
             || self.offer.is_some()
+            || self.condemned.is_some()
             || self.child.is_changing()
             || self.deferred_is_due()
     }
@@ -255,6 +267,7 @@ impl Core {
         self.repeat_proposal();
         self.drop_what_belongs_elsewhere();
         self.take_over_if_needed();
+        self.advance_leftover();
         self.sync_child();
         self.advance_scrubs();
         self.advance_cell();
@@ -278,7 +291,9 @@ impl Core {
             self.actions.push(Action::Pull(chunks));
         }
         // Only a fresh process can follow: no kept delta leads to a snapshot.
-        self.kill_child();
+        if !self.child.is_fresh() {
+            self.kill_child();
+        }
     }
 
     fn applied(&mut self, command: &Arc<Command>) {
@@ -387,13 +402,6 @@ impl Core {
         }
         self.expire_offer();
         self.check_deadlines();
-    }
-
-    fn host_of(&self, replica: ReplicaNumber) -> Option<&NodeName> {
-        self.members
-            .iter()
-            .find(|member| member.replica == replica)
-            .map(|member| &member.host)
     }
 
     fn is_executor(&self) -> bool {

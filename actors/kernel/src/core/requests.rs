@@ -33,6 +33,8 @@ impl Core {
                 self.answer(ticket, ReplicaReply::Done);
             }
             ReplicaRequest::Scrub => self.barrier(ticket),
+            // The shell's, which asks the group.
+            ReplicaRequest::Reshape { .. } => {}
             ReplicaRequest::Submit {
                 origin,
                 channel,
@@ -173,6 +175,16 @@ impl Core {
     }
 
     fn handover(&mut self, ticket: Ticket, wanted: Wanted) {
+        if let Some(refusal) = self.refuse_leaving() {
+            return self.drop_handover(
+                Handover {
+                    ticket,
+                    deadline: self.now,
+                    wanted,
+                },
+                refusal,
+            );
+        }
         self.forgive_child();
         self.handovers.push(Handover {
             ticket,
@@ -212,11 +224,10 @@ impl Core {
     }
 
     pub(crate) fn info(&self) -> ReplicaInfo {
-        let member = self.members.iter().any(|member| member.replica == self.me.replica);
-        let role = match (member, self.is_executor()) {
-            (false, _) => Role::Joining,
-            (true, true) => Role::Executor,
-            (true, false) => Role::Standby,
+        let role = match (self.is_joining(), self.is_executor()) {
+            (true, _) => Role::Joining,
+            (false, true) => Role::Executor,
+            (false, false) => Role::Standby,
         };
         ReplicaInfo {
             kernel: self.kernel,
@@ -238,10 +249,17 @@ impl Core {
             connections: 0,
             execution_count: self.state.execution_count(),
             pinned: self.state.pinned().to_vec(),
-            gpus: self.state.running().map_or(0, |running| running.gpus),
+            gpus: match &self.cell {
+                Some(cell) if cell.released => 0,
+                _ => self.state.running().map_or(0, |running| running.gpus),
+            },
             awaited: self.awaited(),
             // The shell counts bytes.
             replicating: None,
+            retired: self.is_retired(),
+            // The shell knows the log and the chunks.
+            log: 0,
+            lacks: 0,
         }
     }
 }

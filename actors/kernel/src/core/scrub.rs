@@ -205,9 +205,7 @@ impl Core {
             let reply = ReplicaReply::Scrubbed { version };
             return self.actions.push(Action::Answer { ticket, reply });
         }
-        if let Some(arrival) = self.ahead.as_ref().and_then(|ahead| ahead.answered)
-            && self.committed_upto(arrival)
-        {
+        if self.passed_ahead() {
             self.yield_until = self.now + YIELD_US;
             let reply = ReplicaReply::Scrubbed { version };
             return self.actions.push(Action::Answer { ticket, reply });
@@ -235,6 +233,12 @@ impl Core {
             at: self.now,
             answered: None,
         });
+    }
+
+    /// A pass was made since the process last ran anything, and what it found is in the log.
+    pub(super) fn passed_ahead(&self) -> bool {
+        let answered = self.ahead.as_ref().and_then(|ahead| ahead.answered);
+        answered.is_some_and(|arrival| self.committed_upto(arrival))
     }
 
     /// A pass that has yet to be made serves everybody who asks.

@@ -54,6 +54,9 @@ impl Core {
         if executor == Some(self.me) {
             return Acting::Here;
         }
+        if self.is_joining() {
+            return self.nearest_member();
+        }
         let lost = executor.map(|executor| executor.replica);
         if let Some(executor) = executor
             && let Some(host) = self.host_of(executor.replica)
@@ -73,8 +76,9 @@ impl Core {
         // the same order, so that two seldom step in at once; if they do, the log takes the first. One whose host came back
         // after a loss comes last: the others have the session's state in memory.
         let is_up = |member: &&Member| member.replica == self.me.replica || self.is_up(&member.host);
-        let others = self.members.iter().filter(|member| Some(member.replica) != lost);
-        let last = self.members.iter().filter(|member| Some(member.replica) == lost);
+        let members = &self.membership.members;
+        let others = members.iter().filter(|member| Some(member.replica) != lost);
+        let last = members.iter().filter(|member| Some(member.replica) == lost);
         match others.chain(last).find(is_up) {
             Some(member) if member.replica != self.me.replica => Acting::There(member.host.clone()),
             _ if executor.is_none() => Acting::Here,
@@ -139,10 +143,7 @@ impl Core {
                 let lost = overtaken && matches!(handover.wanted, Wanted::LentCell { lent: None, .. });
                 done || failure.is_some() || lost || handover.deadline <= self.now
             });
-        for Handover { ticket, wanted, .. } in settled {
-            if matches!(wanted, Wanted::LentCell { lent: Some(_), .. }) {
-                self.actions.push(Action::ReleaseLease);
-            }
+        for handover in settled {
             let reply = match &failure {
                 _ if done => ReplicaReply::Done,
                 Some(why) => ReplicaReply::Refused {
@@ -154,7 +155,7 @@ impl Core {
                     message: "the hand-over did not finish in time".to_owned(),
                 },
             };
-            self.actions.push(Action::Answer { ticket, reply });
+            self.drop_handover(handover, reply);
         }
         self.handovers = waiting;
         if self.handovers.is_empty() || self.is_executor() {
@@ -166,6 +167,14 @@ impl Core {
         if self.passed() && idle && self.cell.is_none() {
             self.take_role();
         }
+    }
+
+    pub(super) fn drop_handover(&mut self, handover: Handover, reply: ReplicaReply) {
+        let Handover { ticket, wanted, .. } = handover;
+        if matches!(wanted, Wanted::LentCell { lent: Some(_), .. }) {
+            self.actions.push(Action::ReleaseLease);
+        }
+        self.actions.push(Action::Answer { ticket, reply });
     }
 
     fn take_role(&mut self) {

@@ -5,17 +5,18 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nbos_consensus::{Group, GroupId, GroupOptions, ReplicaId};
+use nbos_gpu::Release;
 use nbos_mesh::{Delivery, Fault, NodeName, PeerState, Responder, codec};
 use nbos_supervision::{Status, Tree};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 
 use super::log::LogMachine;
-use super::members::change_members;
+use super::members::reshape;
 use super::message::Message;
 use super::{Identity, Surroundings};
 use crate::child::ChildHandle;
-use crate::chunks::Chunks;
-use crate::core::{ChildEvent, Core, Event, Liveness, Member, Micros, Settings, Ticket};
+use crate::chunks::{Chunks, Haste, Peers};
+use crate::core::{ChildEvent, Core, Event, Leftover, Liveness, Member, Micros, Settings, Ticket};
 use crate::outbox::Outbox;
 use crate::protocol::to_bytes;
 use crate::protocol::{ReplicaReply, ReplicaRequest, replica_path};
@@ -69,8 +70,6 @@ pub(super) struct State {
     quorum_heard: Instant,
     /// When the next tick is due, if one is.
     next_tick: Option<Instant>,
-    /// Brings the group's membership in step.
-    membership: Option<tokio::task::JoinHandle<()>>,
     background: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -113,15 +112,19 @@ impl Actor for Replica {
             },
             surroundings.mesh.local().clone(),
             identity.spec.clone(),
-            identity.members.clone(),
+            identity.membership.clone(),
             Settings {
                 defer_above: surroundings.options.defer_above,
                 gpu_wait: surroundings.options.gpu_wait.saturating_mul(1_000_000),
+                leftover: match surroundings.gpus.release_by() {
+                    Release::Offload => Leftover::Stays,
+                    Release::Checkpoint(_) | Release::Respawn => Leftover::Respawns,
+                },
             },
         );
         let chunks = Chunks::new(
             surroundings.objects.clone(),
-            peers_of(&identity.members, surroundings.mesh.local()),
+            peers_of(&identity, surroundings.mesh.local()),
             Duration::from_secs(surroundings.options.store_within),
         );
         let machine = LogMachine::new(myself.clone());
@@ -145,12 +148,6 @@ impl Actor for Replica {
         surroundings
             .mesh
             .register(&replica_path(identity.kernel), myself.get_derived());
-        // A change of members that an earlier life of this replica began.
-        let (moved, changing, wanted) = (
-            identity.members != identity.founders,
-            group.clone(),
-            identity.members.clone(),
-        );
         let background = vec![watch_peers(&surroundings, myself.clone())];
         let mut state = State {
             core,
@@ -176,7 +173,6 @@ impl Actor for Replica {
             outbox_large: BTreeSet::new(),
             quorum_heard: Instant::now(),
             next_tick: None,
-            membership: moved.then(|| tokio::spawn(change_members(changing, wanted))),
             background,
         };
         state.step(Event::Peers(state.liveness()));
@@ -202,16 +198,12 @@ impl Actor for Replica {
                 }
                 drop(flow.permit);
             }
-            Message::Members(members) => {
-                state.identity.members.clone_from(&members);
-                state.chunks.set_peers(peers_of(&members, state.around.mesh.local()));
-                if let Some(before) = state
-                    .membership
-                    .replace(tokio::spawn(change_members(state.group.clone(), members.clone())))
-                {
-                    before.abort();
-                }
-                state.step(Event::Members(members));
+            Message::Members(membership) => {
+                state.identity.membership.clone_from(&membership);
+                state
+                    .chunks
+                    .set_peers(peers_of(&state.identity, state.around.mesh.local()));
+                state.step(Event::Members(membership));
                 state.step(Event::Peers(state.liveness()));
             }
             Message::LargeSent { gateway, cursor, sent } => state.large_sent(&gateway, cursor, sent),
@@ -241,7 +233,7 @@ impl Actor for Replica {
 
     async fn post_stop(&self, _: ActorRef<Message>, state: &mut State) -> Result<(), ActorProcessingErr> {
         state.around.mesh.unregister(&replica_path(state.identity.kernel));
-        for task in state.background.iter().chain(&state.membership).chain(&state.storing) {
+        for task in state.background.iter().chain(&state.storing) {
             task.abort();
         }
         if let Some((_, waiting)) = state.leasing.take() {
@@ -272,6 +264,8 @@ impl State {
         let mut info = self.core.info();
         info.connections = self.outbox.connections();
         info.replicating = self.chunks.progress();
+        info.log = self.group.status().applied.map_or(0, |applied| applied.0);
+        info.lacks = self.chunks.lacking();
         info
     }
 
@@ -283,6 +277,24 @@ impl State {
             Ok(ReplicaRequest::Info) => {
                 let reply = ReplicaReply::Info(Box::new(self.info()));
                 responder.send(Ok(to_bytes(&reply)));
+            }
+            Ok(ReplicaRequest::Reshape {
+                voters,
+                learners,
+                known,
+                within_us,
+            }) => {
+                let within = Duration::from_micros(within_us);
+                tokio::spawn(reshape(
+                    self.group.clone(),
+                    (voters, learners, known),
+                    within,
+                    responder,
+                ));
+            }
+            Ok(ReplicaRequest::Place) => {
+                let place = self.place();
+                tokio::spawn(async move { responder.send(Ok(to_bytes(&ReplicaReply::Place(place.await)))) });
             }
             Ok(request) => {
                 self.next_ticket += 1;
@@ -372,20 +384,19 @@ impl State {
     /// A majority of the replicas' hosts, this one included, is up as far as this host knows.
     fn quorum_is_heard(&self) -> bool {
         let liveness = self.liveness();
-        let members = &self.identity.members;
-        let up = members
+        let is_up = |member: &&&Member| {
+            member.host == *self.around.mesh.local() || matches!(liveness.get(&member.host), Some(Liveness::Up { .. }))
+        };
+        let quorums = self.identity.membership.quorums();
+        quorums
             .iter()
-            .filter(|member| {
-                member.host == *self.around.mesh.local()
-                    || matches!(liveness.get(&member.host), Some(Liveness::Up { .. }))
-            })
-            .count();
-        up * 2 > members.len()
+            .all(|members| members.iter().filter(is_up).count() * 2 > members.len())
     }
 
     fn liveness(&self) -> BTreeMap<NodeName, Liveness> {
         let mesh = &self.around.mesh;
         self.identity
+            .membership
             .members
             .iter()
             .filter(|member| member.host != *mesh.local())
@@ -416,13 +427,20 @@ pub(super) fn now() -> Micros {
     wall + Micros::try_from(start.elapsed().as_micros()).unwrap_or(Micros::MAX)
 }
 
-/// The hosts of the other replicas.
-fn peers_of(members: &[Member], local: &NodeName) -> Vec<NodeName> {
-    members
-        .iter()
-        .map(|member| member.host.clone())
-        .filter(|host| host != local)
-        .collect()
+/// The hosts of the other replicas, a majority of each set of which has to have a change.
+fn peers_of(identity: &Identity, local: &NodeName) -> Peers {
+    let others = |members: Vec<&Member>| {
+        let hosts = members.into_iter().map(|member| member.host.clone());
+        hosts.filter(|host| host != local).collect()
+    };
+    Peers {
+        quorums: identity.membership.quorums().into_iter().map(others).collect(),
+        haste: if identity.membership.has(identity.replica) {
+            Haste::Background
+        } else {
+            Haste::Awaited
+        },
+    }
 }
 
 fn group_id(identity: &Identity) -> Result<GroupId, nbos_consensus::Error> {

@@ -8,7 +8,7 @@ use ractor::rpc::CallResult;
 use ractor::{ActorCell, ActorRef, RpcReplyPort};
 
 use super::message::Message;
-use crate::core::Member;
+use crate::core::Membership;
 use crate::protocol::ReplicaInfo;
 
 /// A running replica. Cheap to clone.
@@ -27,8 +27,8 @@ impl ReplicaHandle {
     }
 
     /// The control state moved replicas. One that is stopping need not know.
-    pub fn set_members(&self, members: Vec<Member>) {
-        let _ = self.0.cast(Message::Members(members));
+    pub fn set_membership(&self, membership: Membership) {
+        let _ = self.0.cast(Message::Members(membership));
     }
 
     async fn ask<T: Send + 'static>(&self, question: fn(RpcReplyPort<T>) -> Message, within: Duration) -> Option<T> {

@@ -7,7 +7,7 @@ use nbos_objects::BlobId;
 use ractor::RpcReplyPort;
 
 use crate::child::Flow;
-use crate::core::{Event, Member};
+use crate::core::{Event, Membership};
 use crate::protocol::{Cursor, ReplicaInfo};
 
 pub(super) enum Message {
@@ -18,7 +18,7 @@ pub(super) enum Message {
     /// The Python child's doings.
     Child(Flow),
     /// The control state moved replicas.
-    Members(Vec<Member>),
+    Members(Membership),
     /// The failure detector's view changed.
     PeersChanged,
     Tick,

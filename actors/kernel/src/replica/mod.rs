@@ -19,7 +19,7 @@ pub use actor::spawn;
 pub use handle::ReplicaHandle;
 
 use crate::child::{Guard, PythonOptions};
-use crate::core::Member;
+use crate::core::{Member, Membership};
 use crate::id::KernelId;
 use crate::options::Options;
 use crate::protocol::KernelSpec;
@@ -48,7 +48,7 @@ pub struct Identity {
     pub kernel: KernelId,
     pub replica: ReplicaNumber,
     pub spec: KernelSpec,
-    pub members: Vec<Member>,
+    pub membership: Membership,
     /// Members of the group at its birth; a replica among them may form it.
     pub founders: Vec<Member>,
 }

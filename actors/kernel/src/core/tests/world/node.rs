@@ -6,9 +6,10 @@ use nbos_mesh::NodeName;
 use nbos_objects::BlobId;
 
 use super::HOSTS;
+use super::requests::KERNEL_GPUS;
 use crate::core::tests::gpus::Gpus;
 use crate::core::tests::python::Python;
-use crate::core::{Core, Member, Settings};
+use crate::core::{Core, Member, Membership, Settings};
 use crate::id::KernelId;
 use crate::protocol::KernelSpec;
 use crate::state::Executor;
@@ -44,8 +45,11 @@ impl Node {
             kernel,
             me,
             NodeName::from(HOSTS[index]),
-            KernelSpec::default(),
-            members,
+            KernelSpec {
+                gpus: KERNEL_GPUS,
+                ..KernelSpec::default()
+            },
+            Membership { members, change: None },
             settings,
         );
         Self {
