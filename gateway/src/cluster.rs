@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use nbos_host::client;
+use nbos_host::{GpuFault, client};
 use nbos_kernel::KernelId;
 use nbos_kernel::protocol::{KernelSpec, ReplicaInfo, ReplicaReply, ReplicaRequest, Role, replica_path, to_bytes};
 use nbos_mesh::{Mesh, NodeName, PeerState, codec};
@@ -359,6 +359,19 @@ impl Cluster {
         let node = node.ok_or_else(|| Error::NoSuchHost(path.to_owned()))?;
         let restarted = client::restart(&self.mesh, &node, path.to_owned(), within).await;
         restarted.map_err(|error| Error::Refused {
+            code: error.code().to_owned(),
+            message: error.to_string(),
+        })
+    }
+
+    /// Has something go wrong with a simulated GPU of a host, or ends it.
+    pub(crate) async fn fault(&self, host: &str, gpu: u32, fault: GpuFault) -> Result<(), Error> {
+        let host = NodeName::from(host);
+        if !self.view().hosts.contains_key(&host) {
+            return Err(Error::NoSuchHost(host.to_string()));
+        }
+        let done = client::fault(&self.mesh, &host, gpu, fault, ASK_HOST_WITHIN).await;
+        done.map_err(|error| Error::Refused {
             code: error.code().to_owned(),
             message: error.to_string(),
         })

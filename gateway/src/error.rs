@@ -119,8 +119,8 @@ impl Error {
 /// themselves.
 fn status_of_code(code: &str) -> StatusCode {
     match code {
-        "NB0603" | "NB0604" | "NB0605" | "NB0283" => StatusCode::NOT_FOUND,
-        "NB0610" | "NB0611" | "NB0612" => StatusCode::CONFLICT,
+        "NB0603" | "NB0604" | "NB0605" | "NB0283" | "NB0717" => StatusCode::NOT_FOUND,
+        "NB0610" | "NB0611" | "NB0612" | "NB0716" => StatusCode::CONFLICT,
         _ if code.starts_with("NB04") => StatusCode::CONFLICT,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     }

@@ -211,6 +211,8 @@ impl Boot<'_> {
             .await?,
             gpus: Gpus::start(
                 self.table.gpus.unwrap_or(GpuOptions::Simulated(0)),
+                &self.config.gpu,
+                &self.paths.dir.join("gpus"),
                 self.tree,
                 &gpu_supervisor,
             )

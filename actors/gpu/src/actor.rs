@@ -7,14 +7,18 @@ use nbos_supervision::SupervisorHandle;
 use ractor::{Actor, ActorProcessingErr, ActorRef, MessagingErr, RpcReplyPort};
 use tokio::task::JoinHandle;
 
-use crate::ledger::{Action, Event, GpuLedger, Ticket, Why};
+use crate::ledger::{Action, Bounds, Event, GpuLedger, Installed, Ticket, Why};
 use crate::message::LedgerView;
-use crate::{Device, Lease, Refusal, message};
+use crate::{Health, Lease, Refusal, message};
+
+/// The ledger's name under its supervisor.
+pub(crate) const LEDGER: &str = "gpu-ledger";
 
 pub(crate) struct LedgerActor;
 
 pub(crate) struct Arguments {
-    pub(crate) devices: Vec<Device>,
+    pub(crate) devices: Vec<Installed>,
+    pub(crate) bounds: Bounds,
     /// 0 at the node's start, one more at each restart of the actor.
     pub(crate) generation: u32,
     /// Finds the device actors, which may restart on their own.
@@ -53,14 +57,15 @@ impl Actor for LedgerActor {
     async fn pre_start(&self, myself: ActorRef<Self::Msg>, args: Arguments) -> Result<State, ActorProcessingErr> {
         let Arguments {
             devices,
+            bounds,
             generation,
             supervisor,
         } = args;
         let ledger = match generation {
-            0 => GpuLedger::new(devices),
+            0 => GpuLedger::new(devices, bounds),
             _ => {
                 tracing::warn!(generation, "gpu ledger restarted, old leases run out first");
-                GpuLedger::after_crash(devices, generation, now())
+                GpuLedger::after_crash(devices, bounds, generation, now())
             }
         };
         let mut state = State {
@@ -102,6 +107,10 @@ impl Actor for LedgerActor {
                 // The caller may have stopped waiting.
                 let _ = reply.send(state.ledger.line());
             }
+            message::Ledger::Place { holder, reply } => {
+                let _ = reply.send(state.ledger.place(&holder));
+            }
+            message::Ledger::Health { device, health } => state.step(&myself, Event::Health { device, health }),
             message::Ledger::Cleared { device, lease } => state.step(&myself, Event::Cleared { device, lease }),
             message::Ledger::Tick => {
                 state.timer = None;
@@ -155,16 +164,7 @@ impl State {
             Action::Refused(ticket, refusal) => {
                 self.answer(ticket, Answer::Refused(refusal));
             }
-            Action::Bind { device } => self.tell(device, message::Device::Bind),
-            Action::Clear { device, lease } => {
-                self.tell(
-                    device,
-                    message::Device::Clear {
-                        lease,
-                        ledger: myself.clone(),
-                    },
-                );
-            }
+            Action::Clear { device, lease } => self.tell(device, message::Device::Clear { lease }),
             Action::Ended {
                 lease,
                 holder,
@@ -179,9 +179,25 @@ impl State {
             } => {
                 tracing::info!(%lease, %holder, "gpu lease ended by a newer epoch of its holder");
             }
+            Action::Ended {
+                lease,
+                holder,
+                why: Why::DeviceFailed,
+            } => {
+                tracing::warn!(%lease, %holder, "gpu lease ended, a device of it failed");
+            }
             Action::Quarantined { device } => {
                 tracing::warn!(device, "gpu quarantined, memory of its last holder is still on it");
             }
+            Action::Recovered { device } => tracing::info!(device, "gpu is clear, quarantine over"),
+            Action::Changed {
+                device,
+                health: Health::Failed { why },
+            } => tracing::error!(device, why, "gpu failed"),
+            Action::Changed {
+                device,
+                health: Health::Healthy,
+            } => tracing::info!(device, "gpu works again"),
         }
     }
 

@@ -3,20 +3,34 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nbos_supervision::SupervisorHandle;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::JoinHandle;
 
+use crate::actor::LEDGER;
 use crate::hardware::{Hardware, Look, Occupancy};
-use crate::{Error, message};
+use crate::{Error, Health, message};
 
 /// Longest wait for the driver. It answers in microseconds to milliseconds; a call that takes seconds hangs on a
 /// card that fell off the bus.
 const LOOK_DEADLINE: Duration = Duration::from_secs(2);
 
+/// Pause between two looks that find out whether a device still works. A dead one is known in twice this, well before
+/// its lease would run out (10 s); a look costs a driver about a millisecond.
+const CHECK_EVERY: Duration = Duration::from_secs(2);
+
 pub(crate) struct GpuDevice;
+
+#[derive(Clone)]
+pub(crate) struct Arguments {
+    pub(crate) hardware: Arc<Hardware>,
+    /// Finds the ledger, which may restart on its own.
+    pub(crate) supervisor: SupervisorHandle,
+}
 
 pub(crate) struct State {
     hardware: Arc<Hardware>,
+    supervisor: SupervisorHandle,
     /// A look the driver has not answered; no second one is started behind it, so a dead card costs one thread.
     stuck: Option<JoinHandle<Result<Look, Error>>>,
 }
@@ -24,10 +38,16 @@ pub(crate) struct State {
 impl Actor for GpuDevice {
     type Msg = message::Device;
     type State = State;
-    type Arguments = Arc<Hardware>;
+    type Arguments = Arguments;
 
-    async fn pre_start(&self, _: ActorRef<Self::Msg>, hardware: Arc<Hardware>) -> Result<State, ActorProcessingErr> {
-        Ok(State { hardware, stuck: None })
+    async fn pre_start(&self, myself: ActorRef<Self::Msg>, args: Arguments) -> Result<State, ActorProcessingErr> {
+        let Arguments { hardware, supervisor } = args;
+        myself.send_interval(CHECK_EVERY, || message::Device::Check);
+        Ok(State {
+            hardware,
+            supervisor,
+            stuck: None,
+        })
     }
 
     async fn handle(
@@ -37,26 +57,26 @@ impl Actor for GpuDevice {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            message::Device::Bind => state.hardware.bind(),
-            message::Device::Clear { lease, ledger } => {
-                state.hardware.unbind();
+            message::Device::Clear { lease } => {
+                state.hardware.released(lease);
                 let device = state.hardware.about().device.index;
                 match state.look().await {
                     Ok(Look {
                         occupancy: Occupancy::Clear,
                         ..
-                    }) => {
-                        // A ledger that is gone asks again after its restart.
-                        let _ = ledger.cast(message::Ledger::Cleared { device, lease });
-                    }
+                    }) => state.report(message::Ledger::Cleared { device, lease }),
                     Ok(Look {
                         occupancy: Occupancy::Occupied,
                         memory_used,
-                    }) => {
-                        tracing::debug!(device, %lease, memory_used, "gpu not clear yet");
-                    }
-                    Err(error) => tracing::warn!(device, %lease, %error, "gpu not readable"),
+                        ..
+                    }) => tracing::debug!(device, %lease, memory_used, "gpu not clear yet"),
+                    // Reported as its health.
+                    Err(_) => {}
                 }
+            }
+            message::Device::Check => {
+                // Its health is all that is wanted.
+                let _ = state.look().await;
             }
             message::Device::Look { reply } => {
                 let look = state.look().await;
@@ -69,7 +89,31 @@ impl Actor for GpuDevice {
 }
 
 impl State {
+    /// Looks at the device, and tells the ledger whether it works.
     async fn look(&mut self) -> Result<Look, Error> {
+        let look = self.ask_driver().await;
+        let health = match &look {
+            Ok(_) => Health::Healthy,
+            Err(error) => Health::Failed {
+                why: match error {
+                    Error::Device { reason, .. } => reason.clone(),
+                    other => other.to_string(),
+                },
+            },
+        };
+        let device = self.hardware.about().device.index;
+        self.report(message::Ledger::Health { device, health });
+        look
+    }
+
+    /// A ledger that is restarting misses this, and hears it again from the next look.
+    fn report(&self, message: message::Ledger) {
+        if let Some(cell) = self.supervisor.child(LEDGER) {
+            let _ = ActorRef::<message::Ledger>::from(cell).cast(message);
+        }
+    }
+
+    async fn ask_driver(&mut self) -> Result<Look, Error> {
         let index = self.hardware.about().device.index;
         let failed = |reason: &str| Error::Device {
             index,

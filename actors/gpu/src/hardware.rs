@@ -2,7 +2,10 @@
 //!
 //! What is here outlives the actor that drives it, as a card outlives its driver.
 
-use crate::{Device, Error, GpuOptions, nvml, simulated};
+use std::path::Path;
+
+use crate::fault::Fault;
+use crate::{Device, Error, GpuOptions, GpuProcess, LeaseId, nvml, simulated};
 
 /// What does not change about a device.
 #[derive(Debug, Clone)]
@@ -13,11 +16,15 @@ pub(crate) struct About {
     pub(crate) memory_total: u64,
 }
 
-/// One look at a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One look at a device that works.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Look {
     /// Bytes.
     pub(crate) memory_used: u64,
+    /// Percent.
+    pub(crate) utilisation: Option<u32>,
+    /// Ordered by pid.
+    pub(crate) processes: Vec<GpuProcess>,
     pub(crate) occupancy: Occupancy,
 }
 
@@ -34,13 +41,15 @@ pub(crate) enum Hardware {
     Nvml(nvml::Gpu),
 }
 
-/// Finds the host's devices. Blocks while the driver starts, which can take seconds on a machine with many GPUs.
-pub(crate) fn discover(options: GpuOptions, node: &str) -> Result<Vec<Hardware>, Error> {
-    match options {
-        GpuOptions::Simulated(count) => Ok((0..count)
-            .map(|index| Hardware::Simulated(simulated::Gpu::new(node, index)))
-            .collect()),
-        GpuOptions::Nvml => Ok(nvml::discover()?.into_iter().map(Hardware::Nvml).collect()),
+/// Finds the host's devices. `context` is what a process may keep on a real one between two cells, in bytes.
+/// Blocks while the driver starts, which can take seconds on a machine with many GPUs.
+pub(crate) fn discover(gpus: GpuOptions, node: &str, dir: &Path, context: u64) -> Result<Vec<Hardware>, Error> {
+    match gpus {
+        GpuOptions::Simulated(count) => {
+            let gpu = |index| simulated::Gpu::new(node, index, dir).map(Hardware::Simulated);
+            (0..count).map(gpu).collect()
+        }
+        GpuOptions::Nvml => Ok(nvml::discover(context)?.into_iter().map(Hardware::Nvml).collect()),
     }
 }
 
@@ -52,19 +61,10 @@ impl Hardware {
         }
     }
 
-    /// A lease begins.
-    pub(crate) fn bind(&self) {
+    /// This lease has ended; said before each look that is to find the device clear of it.
+    pub(crate) fn released(&self, lease: LeaseId) {
         match self {
-            Self::Simulated(gpu) => gpu.occupy(),
-            // The holder's own process takes the memory.
-            Self::Nvml(_) => {}
-        }
-    }
-
-    /// A lease has ended.
-    pub(crate) fn unbind(&self) {
-        match self {
-            Self::Simulated(gpu) => gpu.vacate(),
+            Self::Simulated(gpu) => gpu.released(lease),
             // The holder's own process gives the memory back; `look` tells when.
             Self::Nvml(_) => {}
         }
@@ -73,8 +73,28 @@ impl Hardware {
     /// Reads the device. Blocks on the driver.
     pub(crate) fn look(&self) -> Result<Look, Error> {
         match self {
-            Self::Simulated(gpu) => Ok(gpu.look()),
+            Self::Simulated(gpu) => gpu.look(),
             Self::Nvml(gpu) => gpu.look(),
+        }
+    }
+
+    pub(crate) fn inject(&self, fault: Fault) -> Result<(), Error> {
+        match self {
+            Self::Simulated(gpu) => {
+                gpu.inject(fault);
+                Ok(())
+            }
+            Self::Nvml(gpu) => Err(Error::NotSimulated(gpu.about().device.index)),
+        }
+    }
+
+    pub(crate) fn repair(&self) -> Result<(), Error> {
+        match self {
+            Self::Simulated(gpu) => {
+                gpu.repair();
+                Ok(())
+            }
+            Self::Nvml(gpu) => Err(Error::NotSimulated(gpu.about().device.index)),
         }
     }
 }

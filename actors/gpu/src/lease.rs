@@ -1,6 +1,7 @@
 //! A lease: the right to use devices until a deadline.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,9 @@ pub struct Device {
     pub index: u32,
     /// `GPU-…`, stable across reboots for a real device, unique in the cluster.
     pub uuid: String,
+    /// For a simulated device, the directory in which each process that uses it keeps a file, named by its pid, with
+    /// the number of bytes that it has on the device.
+    pub path: Option<PathBuf>,
 }
 
 /// Asks for devices.
@@ -29,10 +33,14 @@ pub struct Device {
 pub struct LeaseRequest {
     /// Who will use them, normally a kernel's id.
     pub holder: String,
+    /// Whom it belongs to: users take turns.
+    pub user: String,
     /// The holder's epoch. A newer epoch ends the holder's older leases; an older one is refused.
     pub epoch: u64,
     /// How many, all or nothing; at least 1.
     pub count: u32,
+    /// Bytes of memory that each of them must have; 0 is content with any.
+    pub memory: u64,
     /// How long to wait for them; zero means now or not at all.
     pub within: Duration,
     /// What is wanted.

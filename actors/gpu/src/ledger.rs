@@ -2,17 +2,23 @@
 //!
 //! **Invariants** (architecture, number 4): no device is in two leases, no lease holds a device that is not lent to
 //! it, and leases never hold more devices than the host has. A device goes `free → leased → clearing → free`; it is
-//! lent to somebody else only after it was seen clear of its last holder. Requests wait in one line, first come
-//! first served: a large request at its head is never overtaken by small ones, so it cannot starve.
+//! lent to somebody else only after it was seen clear of its last holder, and never while it is failed. Requests wait
+//! in one fair line, see [`line`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::info::{DeviceState, Line};
-use crate::{Device, Lease, LeaseId, LeaseRequest, Refusal, Terms};
+use crate::info::{self, DeviceState, Health};
+use crate::{Device, Lease, LeaseId, LeaseRequest, Place, Refusal, Terms};
 
+mod event;
+mod line;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use event::{Action, Event, HeldView, Ticket, View, Why};
+pub(crate) use line::Bounds;
+use line::{Line, Waiting};
 
 /// How long a lease lives without a renewal. A dead holder keeps devices this long at most, which fits the 10 s a
 /// kernel has to be whole again after a loss (architecture, invariant 11).
@@ -24,136 +30,35 @@ pub(crate) const CONDITIONAL_TERM: Duration = Duration::from_secs(2);
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// A device that is not clear after this long is reported as quarantined: as long as a lease's own term.
 pub(crate) const QUARANTINE_AFTER: Duration = LEASE_TERM;
-/// Bound of the waiting line. A host carries some tens of replicas and each asks for one lease at a time.
-pub(crate) const MAX_WAITING: usize = 256;
+/// Leases ended by a failed device whose holders have not heard of it yet. Each asks within a lease's term; a host has
+/// at most 256 devices.
+const MAX_BROKEN: usize = 256;
 /// Longest wait a request can ask for; longer ones are cut to it. A day is longer than any front end stays.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Names a caller whose answer is still owed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Ticket(pub(crate) u64);
-
-/// What happened.
-#[derive(Debug, Clone)]
-pub(crate) enum Event {
-    /// Somebody asks for devices; answered by `Granted` or `Refused`, now or until its `within` is over.
-    Request {
-        /// Who is owed the answer.
-        ticket: Ticket,
-        /// What is asked.
-        request: LeaseRequest,
-    },
-    /// The caller of a request no longer waits.
-    Withdraw {
-        /// Whose.
-        ticket: Ticket,
-    },
-    /// A holder wants another term; answered by `Renewed` or `Refused`.
-    Renew {
-        /// Who is owed the answer.
-        ticket: Ticket,
-        /// Which lease.
-        lease: LeaseId,
-    },
-    /// A holder is done; answered by `Released` or `Refused`.
-    Release {
-        /// Who is owed the answer.
-        ticket: Ticket,
-        /// Which lease.
-        lease: LeaseId,
-    },
-    /// A grant reached nobody: the caller had gone.
-    Undelivered {
-        /// Which lease.
-        lease: LeaseId,
-    },
-    /// A device was seen clear of this lease.
-    Cleared {
-        /// Its index.
-        device: u32,
-        /// The lease it was cleared of.
-        lease: LeaseId,
-    },
-    /// Time has passed.
-    Tick,
-}
-
-/// What is to be done about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// Tell the caller.
-    Granted(Ticket, Lease),
-    /// Tell the caller, with the new deadline.
-    Renewed(Ticket, Instant),
-    /// Tell the caller.
-    Released(Ticket),
-    /// Tell the caller.
-    Refused(Ticket, Refusal),
-    /// Tell the device that a lease begins.
-    Bind {
-        /// Its index.
-        device: u32,
-    },
-    /// Have the device checked, and freed if it is simulated; it answers with `Cleared` once it is clear.
-    Clear {
-        /// Its index.
-        device: u32,
-        /// The lease that ended.
-        lease: LeaseId,
-    },
-    /// A lease ended without its holder's wish. Only for the log.
-    Ended {
-        /// Which lease.
-        lease: LeaseId,
-        /// Who held it.
-        holder: String,
-        /// What ended it.
-        why: Why,
-    },
-    /// A device has not come clear for a long time. Only for the log.
-    Quarantined {
-        /// Its index.
-        device: u32,
-    },
-}
-
-/// Why a lease ended without its holder's wish.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// Not renewed in time.
-    Expired,
-    /// The holder came back with a newer epoch.
-    NewerEpoch,
-}
-
-/// One device as the ledger sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct View {
-    pub(crate) index: u32,
-    pub(crate) state: DeviceState,
-    pub(crate) lease: Option<HeldView>,
-}
-
-/// The lease of a [`View`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct HeldView {
-    pub(crate) holder: String,
-    pub(crate) epoch: u64,
-    pub(crate) since: Instant,
-}
 
 /// The ledger of one host. Times given to it must not go backwards.
 #[derive(Debug)]
 pub(crate) struct GpuLedger {
     slots: BTreeMap<u32, Slot>,
     leases: BTreeMap<LeaseId, Held>,
-    waiting: VecDeque<Waiting>,
+    line: Line,
     last_lease: LeaseId,
+    /// Leases that a device's failure ended, oldest first: what their holders are told when they renew.
+    broken: VecDeque<(LeaseId, Refusal)>,
+}
+
+/// A device of the host, as it was found.
+#[derive(Debug, Clone)]
+pub(crate) struct Installed {
+    pub(crate) device: Device,
+    /// Bytes.
+    pub(crate) memory: u64,
 }
 
 #[derive(Debug)]
 struct Slot {
-    uuid: String,
+    installed: Installed,
+    health: Health,
     state: SlotState,
 }
 
@@ -181,21 +86,15 @@ struct Held {
     deadline: Instant,
 }
 
-#[derive(Debug)]
-struct Waiting {
-    ticket: Ticket,
-    request: LeaseRequest,
-    until: Instant,
-}
-
 impl GpuLedger {
     /// A ledger of free devices, for a node that has just started.
-    pub(crate) fn new(devices: Vec<Device>) -> Self {
+    pub(crate) fn new(devices: Vec<Installed>, bounds: Bounds) -> Self {
         let slots = devices.into_iter().map(|it| {
             (
-                it.index,
+                it.device.index,
                 Slot {
-                    uuid: it.uuid,
+                    installed: it,
+                    health: Health::Healthy,
                     state: SlotState::Free,
                 },
             )
@@ -203,8 +102,9 @@ impl GpuLedger {
         Self {
             slots: slots.collect(),
             leases: BTreeMap::new(),
-            waiting: VecDeque::new(),
+            line: Line::new(bounds),
             last_lease: LeaseId(0),
+            broken: VecDeque::new(),
         }
     }
 
@@ -212,8 +112,8 @@ impl GpuLedger {
     ///
     /// Every device may still be lent: nothing is granted until the longest possible old lease has run out and the
     /// device is seen clear. Ids start above all that earlier generations can have given out.
-    pub(crate) fn after_crash(devices: Vec<Device>, generation: u32, now: Instant) -> Self {
-        let mut ledger = Self::new(devices);
+    pub(crate) fn after_crash(devices: Vec<Installed>, bounds: Bounds, generation: u32, now: Instant) -> Self {
+        let mut ledger = Self::new(devices, bounds);
         ledger.last_lease = LeaseId(u64::from(generation) << 32);
         for slot in ledger.slots.values_mut() {
             let look_at = now + LEASE_TERM;
@@ -234,20 +134,21 @@ impl GpuLedger {
         self.expire(now, &mut actions);
         match event {
             Event::Request { ticket, request } => self.request(now, ticket, request, &mut actions),
-            Event::Withdraw { ticket } => self.waiting.retain(|it| it.ticket != ticket),
+            Event::Withdraw { ticket } => drop(self.line.take_out(|it| it.ticket == ticket)),
             Event::Renew { ticket, lease } => actions.push(self.renew(now, ticket, lease)),
             Event::Release { ticket, lease } => {
-                let known = self.end(now, lease, &mut actions).is_some();
-                actions.push(match known {
-                    true => Action::Released(ticket),
-                    false => Action::Refused(ticket, Refusal::LeaseOver(lease)),
-                });
+                let answer = match self.end(now, lease, &mut actions) {
+                    Some(_) => Action::Released(ticket),
+                    None => Action::Refused(ticket, self.why_over(lease)),
+                };
+                actions.push(answer);
             }
             Event::Undelivered { lease } => {
                 // Already over is as good.
                 let _ = self.end(now, lease, &mut actions);
             }
-            Event::Cleared { device, lease } => self.cleared(device, lease),
+            Event::Cleared { device, lease } => self.cleared(device, lease, &mut actions),
+            Event::Health { device, health } => self.seen(now, device, health, &mut actions),
             Event::Tick => self.look_again(now, &mut actions),
         }
         self.grant(now, &mut actions);
@@ -262,53 +163,57 @@ impl GpuLedger {
     /// When the next `Tick` is due.
     pub(crate) fn next_tick(&self) -> Option<Instant> {
         let leases = self.leases.values().map(|it| it.deadline);
-        let waiting = self.waiting.iter().map(|it| it.until);
-        let looks = self.slots.values().filter_map(|slot| match &slot.state {
-            SlotState::Clearing { look_at, .. } => Some(*look_at),
-            SlotState::Free | SlotState::Leased(_) => None,
-        });
+        let waiting = self.line.iter().map(|it| it.until);
+        let looks = self
+            .slots
+            .values()
+            .filter_map(|slot| match (&slot.health, &slot.state) {
+                (Health::Healthy, SlotState::Clearing { look_at, .. }) => Some(*look_at),
+                (Health::Healthy, SlotState::Free | SlotState::Leased(_)) | (Health::Failed { .. }, _) => None,
+            });
         leases.chain(waiting).chain(looks).min()
     }
 
-    pub(crate) fn line(&self) -> Line {
-        Line {
-            requests: u32::try_from(self.waiting.len()).unwrap_or(u32::MAX),
-            devices: self
-                .waiting
-                .iter()
-                .map(|it| it.request.count)
-                .fold(0, u32::saturating_add),
+    pub(crate) fn line(&self) -> info::Line {
+        info::Line {
+            requests: u32::try_from(self.line.len()).unwrap_or(u32::MAX),
+            devices: self.line.iter().map(|it| it.request.count).fold(0, u32::saturating_add),
         }
     }
 
     pub(crate) fn view(&self) -> Vec<View> {
-        let view = |(&index, slot): (&u32, &Slot)| match &slot.state {
-            SlotState::Free => View {
-                index,
-                state: DeviceState::Free,
-                lease: None,
-            },
-            SlotState::Clearing { reported: false, .. } => View {
-                index,
-                state: DeviceState::Clearing,
-                lease: None,
-            },
-            SlotState::Clearing { reported: true, .. } => View {
-                index,
-                state: DeviceState::Quarantined,
-                lease: None,
-            },
-            SlotState::Leased(lease) => View {
-                index,
-                state: DeviceState::Leased,
-                lease: self.leases.get(lease).map(|held| HeldView {
+        let view = |(&index, slot): (&u32, &Slot)| View {
+            index,
+            state: slot.device_state(),
+            health: slot.health.clone(),
+            lease: match slot.state {
+                SlotState::Leased(lease) => self.leases.get(&lease).map(|held| HeldView {
                     holder: held.holder.clone(),
                     epoch: held.epoch,
                     since: held.since,
                 }),
+                SlotState::Free | SlotState::Clearing { .. } => None,
             },
         };
         self.slots.iter().map(view).collect()
+    }
+
+    /// Where a holder's request stands, if one waits.
+    pub(crate) fn place(&self, holder: &str) -> Option<Place> {
+        let (position, request) = self.line.place(holder)?;
+        let count = |states: &[DeviceState]| {
+            let suits = |slot: &&Slot| slot.installed.memory >= request.memory && states.contains(&slot.device_state());
+            small(self.slots.values().filter(suits).count())
+        };
+        Some(Place {
+            position: small(position),
+            waiting: small(self.line.len()),
+            wanted: request.count,
+            free: count(&[DeviceState::Free]),
+            lent: count(&[DeviceState::Leased]),
+            clearing: count(&[DeviceState::Clearing]),
+            broken: count(&[DeviceState::Quarantined, DeviceState::Failed]),
+        })
     }
 
     /// Ends what was not renewed and refuses who waited longer than asked.
@@ -326,10 +231,12 @@ impl GpuLedger {
     }
 
     fn request(&mut self, now: Instant, ticket: Ticket, request: LeaseRequest, actions: &mut Vec<Action>) {
-        let installed = u32::try_from(self.slots.len()).expect("invariant: a host has few devices");
+        let suit = self.slots.values().filter(|it| it.installed.memory >= request.memory);
+        let installed = small(suit.count());
         if request.count == 0 || request.count > installed {
             let refusal = Refusal::Impossible {
                 asked: request.count,
+                memory: request.memory,
                 installed,
             };
             return actions.push(Action::Refused(ticket, refusal));
@@ -346,11 +253,10 @@ impl GpuLedger {
             Some(older) if older < request.epoch => self.supersede(now, &request.holder, request.epoch, actions),
             Some(_) | None => {}
         }
-        if self.waiting.len() >= MAX_WAITING {
-            return actions.push(Action::Refused(ticket, Refusal::QueueFull { waiting: MAX_WAITING }));
-        }
         let until = now + request.within.min(MAX_WAIT);
-        self.waiting.push_back(Waiting { ticket, request, until });
+        if let Err((ticket, refusal)) = self.line.join(Waiting { ticket, request, until }) {
+            actions.push(Action::Refused(ticket, refusal));
+        }
     }
 
     /// The newest epoch under which the holder has or awaits devices. Forgotten with the last of them, which bounds
@@ -358,7 +264,7 @@ impl GpuLedger {
     fn newest_epoch(&self, holder: &str) -> Option<u64> {
         let held = self.leases.values().filter(|it| it.holder == holder).map(|it| it.epoch);
         let awaited = self
-            .waiting
+            .line
             .iter()
             .filter(|it| it.request.holder == holder)
             .map(|it| it.request.epoch);
@@ -388,8 +294,16 @@ impl GpuLedger {
                 held.deadline = now + LEASE_TERM;
                 Action::Renewed(ticket, held.deadline)
             }
-            None => Action::Refused(ticket, Refusal::LeaseOver(lease)),
+            None => Action::Refused(ticket, self.why_over(lease)),
         }
+    }
+
+    /// Tells a holder once why its lease is over.
+    fn why_over(&mut self, lease: LeaseId) -> Refusal {
+        let broken = self.broken.iter().position(|(id, _)| *id == lease);
+        broken
+            .and_then(|at| self.broken.remove(at))
+            .map_or(Refusal::LeaseOver(lease), |(_, why)| why)
     }
 
     fn end_unasked(&mut self, now: Instant, id: LeaseId, why: Why, actions: &mut Vec<Action>) {
@@ -418,18 +332,65 @@ impl GpuLedger {
         Some(held.holder)
     }
 
-    /// A report about another lease than the one being cleared is late, and changes nothing.
-    fn cleared(&mut self, device: u32, cleared_of: LeaseId) {
+    /// A report about another lease than the one being cleared, or about a device that failed since, is late and changes
+    /// nothing.
+    fn cleared(&mut self, device: u32, cleared_of: LeaseId, actions: &mut Vec<Action>) {
         if let Some(slot) = self.slots.get_mut(&device)
-            && matches!(slot.state, SlotState::Clearing { lease, .. } if lease == cleared_of)
+            && let SlotState::Clearing { lease, reported, .. } = slot.state
+            && lease == cleared_of
+            && slot.health == Health::Healthy
         {
+            if reported {
+                actions.push(Action::Recovered { device });
+            }
             slot.state = SlotState::Free;
         }
     }
 
+    /// A device that fails is taken from its holder; one that is well again is lent once it was seen clear.
+    fn seen(&mut self, now: Instant, device: u32, health: Health, actions: &mut Vec<Action>) {
+        let Some(slot) = self.slots.get_mut(&device) else {
+            return;
+        };
+        if slot.health == health {
+            return;
+        }
+        slot.health = health.clone();
+        actions.push(Action::Changed {
+            device,
+            health: health.clone(),
+        });
+        match (&mut slot.state, health) {
+            (SlotState::Leased(lease), Health::Failed { why }) => {
+                let lease = *lease;
+                if self.broken.len() == MAX_BROKEN {
+                    self.broken.pop_front();
+                }
+                self.broken
+                    .push_back((lease, Refusal::DeviceFailed { lease, device, why }));
+                self.end_unasked(now, lease, Why::DeviceFailed, actions);
+            }
+            // Whatever happened to it, nothing is known of what is on it.
+            (SlotState::Free, Health::Failed { .. }) => {
+                slot.state = SlotState::Clearing {
+                    lease: self.last_lease,
+                    holder: None,
+                    since: now,
+                    look_at: now,
+                    reported: false,
+                };
+            }
+            (SlotState::Clearing { since, look_at, .. }, Health::Healthy) => (*since, *look_at) = (now, now),
+            (SlotState::Clearing { .. }, Health::Failed { .. })
+            | (SlotState::Free | SlotState::Leased(_), Health::Healthy) => {}
+        }
+        self.look_again(now, actions);
+    }
+
     /// Asks again for devices that are not clear yet: the first look came too early, or was lost with its actor.
     fn look_again(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        for (&device, slot) in &mut self.slots {
+        let healthy = self.slots.iter_mut().filter(|(_, it)| it.health == Health::Healthy);
+        for (&device, slot) in healthy {
             let SlotState::Clearing {
                 lease,
                 since,
@@ -454,8 +415,11 @@ impl GpuLedger {
 
     /// Serves the line from its head until somebody must wait.
     fn grant(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        while let Some(devices) = self.waiting.front().and_then(|it| self.pick(&it.request)) {
-            let Waiting { ticket, request, .. } = self.waiting.pop_front().expect("invariant: just seen");
+        while let Some(head) = self.line.head() {
+            let Some(devices) = pick(&self.slots, &head.request) else {
+                return;
+            };
+            let Waiting { ticket, request, .. } = self.line.serve_head().expect("invariant: just seen");
             self.last_lease = LeaseId(self.last_lease.0 + 1);
             let id = self.last_lease;
             let deadline = now
@@ -467,11 +431,7 @@ impl GpuLedger {
             for &index in &devices {
                 let slot = self.slots.get_mut(&index).expect("invariant: picked from the slots");
                 slot.state = SlotState::Leased(id);
-                granted.push(Device {
-                    index,
-                    uuid: slot.uuid.clone(),
-                });
-                actions.push(Action::Bind { device: index });
+                granted.push(slot.installed.device.clone());
             }
             let LeaseRequest { holder, epoch, .. } = request;
             self.leases.insert(
@@ -495,27 +455,11 @@ impl GpuLedger {
         }
     }
 
-    /// The devices a request would get: those it had last, for what is still on them, then free ones by index.
-    fn pick(&self, request: &LeaseRequest) -> Option<Vec<u32>> {
-        let wanted = request.count as usize;
-        let own = self.slots.iter().filter(|(_, slot)| match &slot.state {
-            SlotState::Clearing { holder, .. } => holder.as_ref() == Some(&request.holder),
-            SlotState::Free | SlotState::Leased(_) => false,
-        });
-        let free = self
-            .slots
-            .iter()
-            .filter(|(_, slot)| matches!(slot.state, SlotState::Free));
-        let mut devices: Vec<u32> = own.chain(free).map(|(&index, _)| index).take(wanted).collect();
-        devices.sort_unstable();
-        (devices.len() == wanted).then_some(devices)
-    }
-
     /// Refuses those whose time is up after this step; true when there were any.
     fn refuse_late(&mut self, now: Instant, actions: &mut Vec<Action>) -> bool {
-        let before = self.waiting.len();
+        let before = self.line.len();
         self.refuse_waiting(actions, |it| it.until <= now, no_room);
-        self.waiting.len() < before
+        self.line.len() < before
     }
 
     fn refuse_waiting(
@@ -524,14 +468,16 @@ impl GpuLedger {
         which: impl Fn(&Waiting) -> bool,
         why: impl Fn(Waiting) -> Refusal,
     ) {
-        let (refused, kept) = self.waiting.drain(..).partition::<VecDeque<_>, _>(which);
-        self.waiting = kept;
+        let refused = self.line.take_out(which);
         actions.extend(refused.into_iter().map(|it| Action::Refused(it.ticket, why(it))));
     }
 
     /// What breaks an invariant, if anything does.
     fn violation(&self) -> Option<String> {
         for (index, slot) in &self.slots {
+            if slot.health != Health::Healthy && !matches!(slot.state, SlotState::Clearing { .. }) {
+                return Some(format!("device {index} has failed and is {:?}", slot.state));
+            }
             if let SlotState::Leased(id) = slot.state
                 && !self.leases.get(&id).is_some_and(|held| held.devices.contains(index))
             {
@@ -547,11 +493,44 @@ impl GpuLedger {
             }
         }
         let lent: usize = self.leases.values().map(|held| held.devices.len()).sum();
-        if lent > self.slots.len() {
-            return Some(format!("{lent} devices lent of {}", self.slots.len()));
-        }
-        (self.waiting.len() > MAX_WAITING).then(|| format!("{} requests wait", self.waiting.len()))
+        (lent > self.slots.len()).then(|| format!("{lent} devices lent of {}", self.slots.len()))
     }
+}
+
+impl Slot {
+    fn device_state(&self) -> DeviceState {
+        match (&self.health, &self.state) {
+            (Health::Failed { .. }, _) => DeviceState::Failed,
+            (Health::Healthy, SlotState::Free) => DeviceState::Free,
+            (Health::Healthy, SlotState::Leased(_)) => DeviceState::Leased,
+            (Health::Healthy, SlotState::Clearing { reported: false, .. }) => DeviceState::Clearing,
+            (Health::Healthy, SlotState::Clearing { reported: true, .. }) => DeviceState::Quarantined,
+        }
+    }
+}
+
+/// The devices a request would get: those it had last, for what is still on them, then free ones, the smallest that
+/// suffice first so that larger ones stay free for who needs them. Ties are broken by index.
+fn pick(slots: &BTreeMap<u32, Slot>, request: &LeaseRequest) -> Option<Vec<u32>> {
+    let wanted = request.count as usize;
+    let suits = |slot: &Slot| slot.health == Health::Healthy && slot.installed.memory >= request.memory;
+    let mut candidates: Vec<(bool, u64, u32)> = slots
+        .iter()
+        .filter(|(_, slot)| suits(slot))
+        .filter_map(|(&index, slot)| match &slot.state {
+            SlotState::Clearing { holder, .. } if holder.as_ref() == Some(&request.holder) => Some((false, 0, index)),
+            SlotState::Free => Some((true, slot.installed.memory, index)),
+            SlotState::Clearing { .. } | SlotState::Leased(_) => None,
+        })
+        .collect();
+    candidates.sort_unstable();
+    let mut devices: Vec<u32> = candidates.into_iter().map(|(.., index)| index).take(wanted).collect();
+    devices.sort_unstable();
+    (devices.len() == wanted).then_some(devices)
+}
+
+fn small(count: usize) -> u32 {
+    u32::try_from(count).expect("invariant: a host has few devices and a bounded line")
 }
 
 fn no_room(late: Waiting) -> Refusal {

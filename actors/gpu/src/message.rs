@@ -1,10 +1,10 @@
 //! What the actors of this crate tell each other.
 
-use ractor::{ActorRef, RpcReplyPort};
+use ractor::RpcReplyPort;
 
 use crate::hardware::Look;
 use crate::ledger::View;
-use crate::{Error, Lease, LeaseId, LeaseRequest, Line, Refusal};
+use crate::{Error, Health, Lease, LeaseId, LeaseRequest, Line, Place, Refusal};
 
 /// To the ledger.
 #[derive(Debug)]
@@ -27,6 +27,15 @@ pub(crate) enum Ledger {
     Line {
         reply: RpcReplyPort<Line>,
     },
+    Place {
+        holder: String,
+        reply: RpcReplyPort<Option<Place>>,
+    },
+    /// From a device: it was looked at.
+    Health {
+        device: u32,
+        health: Health,
+    },
     /// From a device: nothing of this lease is left on it.
     Cleared {
         device: u32,
@@ -47,13 +56,12 @@ pub(crate) struct LedgerView {
 /// To a device.
 #[derive(Debug)]
 pub(crate) enum Device {
-    /// A lease begins.
-    Bind,
     /// A lease has ended: report `Cleared` when the device is clear; stay silent when not, the ledger asks again.
     Clear {
         lease: LeaseId,
-        ledger: ActorRef<Ledger>,
     },
+    /// Report whether the device works.
+    Check,
     Look {
         reply: RpcReplyPort<Result<Look, Error>>,
     },

@@ -1,9 +1,58 @@
-//! The `gpus` entry of a node in `cluster.toml`.
+//! The `[gpu]` table of `cluster.toml`, and the `gpus` entry of a node.
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 /// Most devices one host can have. The largest single machines hold 16 GPUs; the rest is room for simulations.
 const MAX_DEVICES: u32 = 256;
+
+/// `[gpu]`: how every host lends its GPUs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    /// Requests that wait for a host's GPUs; more are refused.
+    pub max_waiting: usize,
+    /// Of these, requests of one user.
+    pub max_waiting_per_user: usize,
+    /// How a session gives its GPU memory back between cells.
+    pub release: ReleaseOption,
+    /// Bytes that a session's process may keep on a real device between cells where it is neither suspended nor ended: its
+    /// CUDA context, which nothing can move.
+    pub context: u64,
+    /// The CUDA driver's library, for tests and unusual installations. None: the system's `libcuda.so.1`.
+    pub driver: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            // A host carries some tens of replicas and each asks for one lease at a time.
+            max_waiting: 256,
+            // Half of it, so that one user alone cannot keep the others out.
+            max_waiting_per_user: 128,
+            release: ReleaseOption::default(),
+            // A context of a framework is 0.3 to 0.6 GiB on data-centre cards, more with many kernels loaded.
+            context: 1 << 30,
+            driver: None,
+        }
+    }
+}
+
+/// How a session gives its GPU memory back between cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReleaseOption {
+    /// `Checkpoint` where the driver can, else `Offload`.
+    #[default]
+    Auto,
+    /// The driver suspends the process; a driver that cannot is an error.
+    Checkpoint,
+    /// The process moves its tensors to host memory.
+    Offload,
+    /// The process ends, and another one loads the session.
+    Respawn,
+}
 
 /// Which GPUs a host has: `{ simulated = 4 }` or `{ nvml = true }`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

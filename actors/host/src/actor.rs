@@ -12,7 +12,7 @@ use nbos_supervision::{ChildSpec, Restart, SupervisorHandle, Tree};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::plan::{Change, Running, plan};
-use crate::protocol::{HOST_PATH, HostInfo, HostReply, HostRequest};
+use crate::protocol::{GpuFault, HOST_PATH, HostInfo, HostReply, HostRequest};
 use nbos_kernel::protocol::to_bytes;
 
 /// A replica answers at once or is hung.
@@ -231,10 +231,31 @@ impl State {
         match codec::decode::<HostRequest>(&delivery.body) {
             Ok(HostRequest::Infos) => self.infos(responder),
             Ok(HostRequest::Host) => self.host_info(responder),
+            Ok(HostRequest::Fault { gpu, fault }) => responder.send(Ok(to_bytes(&self.fault(gpu, fault)))),
             Err(error) => responder.send(Err(Fault::new(
                 "NB0607",
                 format!("the request is not readable: {error}"),
             ))),
+        }
+    }
+
+    fn fault(&self, gpu: u32, fault: GpuFault) -> HostReply {
+        let gpus = &self.around.surroundings.gpus;
+        let done = match fault {
+            GpuFault::FallOff => gpus.inject(gpu, nbos_gpu::Fault::FallOff),
+            GpuFault::Leak => gpus.inject(gpu, nbos_gpu::Fault::Leak),
+            GpuFault::SlowClear => gpus.inject(gpu, nbos_gpu::Fault::SlowClear),
+            GpuFault::Repair => gpus.repair(gpu),
+        };
+        match done {
+            Ok(()) => {
+                tracing::warn!(gpu, ?fault, "fault injected in a simulated gpu, or ended");
+                HostReply::Done
+            }
+            Err(error) => HostReply::Refused {
+                code: error.code().to_owned(),
+                message: error.to_string(),
+            },
         }
     }
 

@@ -9,14 +9,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
-use crate::protocol::{HOST_PATH, HostInfo, HostReply, HostRequest, NODE_PATH, NodeReply, NodeRequest};
+use crate::protocol::{GpuFault, HOST_PATH, HostInfo, HostReply, HostRequest, NODE_PATH, NodeReply, NodeRequest};
 use nbos_kernel::protocol::to_bytes;
 
 /// What every replica on a host knows.
 pub async fn infos(mesh: &Mesh, host: &NodeName, within: Duration) -> Result<Vec<ReplicaInfo>, Error> {
     match ask(mesh, host, HOST_PATH, &HostRequest::Infos, within).await? {
         HostReply::Infos(infos) => Ok(infos),
-        HostReply::Host(_) => Err(Error::Unexpected),
+        HostReply::Refused { code, message } => Err(Error::Refused { code, message }),
+        HostReply::Host(_) | HostReply::Done => Err(Error::Unexpected),
     }
 }
 
@@ -24,7 +25,17 @@ pub async fn infos(mesh: &Mesh, host: &NodeName, within: Duration) -> Result<Vec
 pub async fn host(mesh: &Mesh, host: &NodeName, within: Duration) -> Result<HostInfo, Error> {
     match ask(mesh, host, HOST_PATH, &HostRequest::Host, within).await? {
         HostReply::Host(info) => Ok(*info),
-        HostReply::Infos(_) => Err(Error::Unexpected),
+        HostReply::Refused { code, message } => Err(Error::Refused { code, message }),
+        HostReply::Infos(_) | HostReply::Done => Err(Error::Unexpected),
+    }
+}
+
+/// Has something go wrong with a simulated GPU of a host, or ends it.
+pub async fn fault(mesh: &Mesh, host: &NodeName, gpu: u32, fault: GpuFault, within: Duration) -> Result<(), Error> {
+    match ask(mesh, host, HOST_PATH, &HostRequest::Fault { gpu, fault }, within).await? {
+        HostReply::Done => Ok(()),
+        HostReply::Refused { code, message } => Err(Error::Refused { code, message }),
+        HostReply::Infos(_) | HostReply::Host(_) => Err(Error::Unexpected),
     }
 }
 

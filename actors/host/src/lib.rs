@@ -14,4 +14,4 @@ mod protocol;
 pub use actor::{Arguments, Host};
 pub use error::Error;
 pub use node::NodeActor;
-pub use protocol::HostInfo;
+pub use protocol::{GpuFault, HostInfo};

@@ -18,12 +18,30 @@ pub(crate) enum HostRequest {
     Infos,
     /// The host itself.
     Host,
+    /// Something is to go wrong with a simulated GPU, or to end.
+    Fault { gpu: u32, fault: GpuFault },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum HostReply {
     Infos(Vec<ReplicaInfo>),
     Host(Box<HostInfo>),
+    Done,
+    Refused { code: String, message: String },
+}
+
+/// What happens to a simulated GPU, by the names of the admin API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GpuFault {
+    /// It does not answer any more.
+    FallOff,
+    /// Memory stays on it after the next cell.
+    Leak,
+    /// Memory stays on it for a second after each cell.
+    SlowClear,
+    /// All of this ends.
+    Repair,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use futures_util::stream;
+use nbos_host::GpuFault;
 use nbos_mesh::{NodeName, PeerState};
 use nbos_scheduler::Duty;
 use serde::Deserialize;
@@ -51,6 +52,11 @@ struct Drain {
 #[derive(Debug, Deserialize)]
 struct Restart {
     path: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Fault {
+    fault: GpuFault,
 }
 
 pub(super) async fn tree(app: web::Data<App>) -> HttpResponse {
@@ -122,6 +128,18 @@ pub(super) async fn restart(app: web::Data<App>, payload: web::Payload) -> Resul
     let Restart { path } = body::json(payload, &app).await?;
     app.cluster.restart(&path, RESTART_WITHIN).await?;
     Ok(HttpResponse::Ok().json(json!({"restarted": path})))
+}
+
+/// For tests of what depends on GPUs: simulated ones only.
+pub(super) async fn fault(
+    path: web::Path<(String, u32)>,
+    app: web::Data<App>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Error> {
+    let (host, gpu) = path.into_inner();
+    let Fault { fault } = body::json(payload, &app).await?;
+    app.cluster.fault(&host, gpu, fault).await?;
+    Ok(HttpResponse::Ok().json(json!({"host": host, "gpu": gpu, "fault": fault})))
 }
 
 pub(super) async fn events(app: web::Data<App>) -> HttpResponse {

@@ -135,6 +135,20 @@ fn what_is_wrong_is_said_once_with_its_code() {
             ),
             ("GET", "/api/sessions/none", "", 404, "NB0508"),
             ("GET", "/api/me?permissions=x", "", 400, "NB0504"),
+            (
+                "POST",
+                "/api/cluster/hosts/n9/gpus/0/fault",
+                "{\"fault\": \"leak\"}",
+                404,
+                "NB0518",
+            ),
+            (
+                "POST",
+                "/api/cluster/hosts/n9/gpus/0/fault",
+                "{\"fault\": \"fire\"}",
+                400,
+                "NB0504",
+            ),
             ("POST", "/api/cluster/restart", "{\"path\": \"n9/mesh\"}", 404, "NB0518"),
         ];
         for (method, path, body, status, code) in cases {

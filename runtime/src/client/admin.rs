@@ -52,6 +52,9 @@ pub struct Gpu {
     pub uuid: String,
     #[serde(default)]
     pub name: String,
+    /// `free`, `leased`, `clearing`, `quarantined` or `failed`.
+    #[serde(default)]
+    pub state: String,
     /// Who holds it; null when it is free.
     #[serde(default)]
     pub lease: Value,

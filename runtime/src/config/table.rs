@@ -22,6 +22,8 @@ pub struct ClusterConfig {
     #[serde(default)]
     pub kernel: nbos_kernel::Options,
     #[serde(default)]
+    pub gpu: nbos_gpu::Options,
+    #[serde(default)]
     pub objects: nbos_objects::Options,
     #[serde(default)]
     pub mesh: nbos_mesh::Options,

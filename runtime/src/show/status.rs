@@ -17,7 +17,7 @@ pub(crate) fn hosts(hosts: &[Host]) -> String {
         [
             host.name.clone(),
             host.status.clone(),
-            format!("{leased} of {} leased", host.gpus.len()),
+            format!("{leased} of {} leased{}", host.gpus.len(), out_of_order(&host.gpus)),
             count(&host.replicas),
             host.subscription_ratio
                 .map_or_else(|| "-".into(), |ratio| format!("{ratio:.2}")),
@@ -118,6 +118,14 @@ fn replica(replica: &Replica) -> String {
     }
 }
 
+/// Which devices are not lent to anybody, and why.
+fn out_of_order(gpus: &[Gpu]) -> String {
+    let broken = gpus
+        .iter()
+        .filter(|gpu| matches!(gpu.state.as_str(), "quarantined" | "failed"));
+    broken.map(|gpu| format!(", {} {}", gpu.index, gpu.state)).collect()
+}
+
 fn lease(gpu: &Gpu) -> String {
     let holder = match &gpu.lease {
         Value::Object(lease) => lease.get("kernel").map_or_else(|| gpu.lease.to_string(), plain),
@@ -152,13 +160,13 @@ mod tests {
         let answer = json!([
             {"name": "h1", "incarnation": 7, "status": "up", "replicas": 2, "subscription_ratio": 0.5, "gpus": [
                 {"index": 0, "uuid": "u", "name": "sim", "lease": {"kernel": "12345678-aaaa", "epoch": 3}},
-                {"index": 1, "uuid": "v", "name": "sim", "lease": null}]},
+                {"index": 1, "uuid": "v", "name": "sim", "state": "failed", "lease": null}]},
             {"name": "h2", "status": "suspected", "replicas": [], "subscription_ratio": null, "gpus": []},
         ]);
         let expected = "\
-HOST  STATUS     GPUS           REPLICAS  SUBSCRIBED  LEASES
-h1    up         1 of 2 leased  2         0.50        0:12345678
-h2    suspected  0 of 0 leased  0         -
+HOST  STATUS     GPUS                     REPLICAS  SUBSCRIBED  LEASES
+h1    up         1 of 2 leased, 1 failed  2         0.50        0:12345678
+h2    suspected  0 of 0 leased            0         -
 ";
         assert_eq!(hosts(&serde_json::from_value::<Vec<Host>>(answer).unwrap()), expected);
         assert_eq!(hosts(&[]), "no hosts\n");

@@ -5,14 +5,34 @@ use proptest::prelude::*;
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
+const GIB: u64 = 1 << 30;
+const BOUNDS: Bounds = Bounds {
+    total: 256,
+    per_user: 128,
+};
 
-fn devices(count: u32) -> Vec<Device> {
+fn ledger(devices: u32) -> GpuLedger {
+    GpuLedger::new(installed(devices, |_| 80 * GIB), BOUNDS)
+}
+
+fn installed(count: u32, memory: impl Fn(u32) -> u64) -> Vec<Installed> {
+    let device = |index| Device {
+        index,
+        uuid: format!("GPU-{index}"),
+        path: None,
+    };
     (0..count)
-        .map(|index| Device {
-            index,
-            uuid: format!("GPU-{index}"),
+        .map(|index| Installed {
+            device: device(index),
+            memory: memory(index),
         })
         .collect()
+}
+
+fn failed() -> Health {
+    Health::Failed {
+        why: "xid 79".to_owned(),
+    }
 }
 
 fn request(ticket: u64, holder: &str, epoch: u64, count: u32, within: Duration) -> Event {
@@ -22,8 +42,10 @@ fn request(ticket: u64, holder: &str, epoch: u64, count: u32, within: Duration) 
 fn request_on(terms: Terms, ticket: u64, holder: &str, epoch: u64, count: u32, within: Duration) -> Event {
     let request = LeaseRequest {
         holder: holder.to_owned(),
+        user: user_of(holder),
         epoch,
         count,
+        memory: 0,
         within,
         terms,
     };
@@ -31,6 +53,11 @@ fn request_on(terms: Terms, ticket: u64, holder: &str, epoch: u64, count: u32, w
         ticket: Ticket(ticket),
         request,
     }
+}
+
+/// `h1-a` and `h2-a` are of user a, everybody else for themselves.
+fn user_of(holder: &str) -> String {
+    holder.rsplit_once('-').map_or(holder, |(_, user)| user).to_owned()
 }
 
 fn granted(actions: &[Action]) -> Vec<(u64, Lease)> {
@@ -69,7 +96,7 @@ fn clear(ledger: &mut GpuLedger, now: Instant, lease: &Lease) -> Vec<Action> {
 
 #[test]
 fn lends_all_or_nothing() {
-    let (mut ledger, now) = (GpuLedger::new(devices(4)), Instant::now());
+    let (mut ledger, now) = (ledger(4), Instant::now());
     let first = lend(&mut ledger, now, "a", 3);
     assert_eq!(indexes(&first), [0, 1, 2]);
     assert_eq!(first.deadline, now + LEASE_TERM);
@@ -89,16 +116,26 @@ fn lends_all_or_nothing() {
 
 #[test]
 fn refuses_what_can_never_be() {
-    let (mut ledger, now) = (GpuLedger::new(devices(2)), Instant::now());
+    let (mut ledger, now) = (ledger(2), Instant::now());
     for asked in [0, 3] {
         let actions = ledger.step(now, request(1, "a", 1, asked, SECOND));
-        assert_eq!(refused(&actions), [(1, Refusal::Impossible { asked, installed: 2 })]);
+        assert_eq!(
+            refused(&actions),
+            [(
+                1,
+                Refusal::Impossible {
+                    asked,
+                    memory: 0,
+                    installed: 2
+                }
+            )]
+        );
     }
 }
 
 #[test]
 fn lends_to_another_only_what_was_seen_clear() {
-    let (mut ledger, now) = (GpuLedger::new(devices(1)), Instant::now());
+    let (mut ledger, now) = (ledger(1), Instant::now());
     let first = lend(&mut ledger, now, "a", 1);
     assert!(granted(&ledger.step(now, request(2, "b", 1, 1, SECOND))).is_empty());
     let actions = ledger.step(
@@ -126,7 +163,7 @@ fn lends_to_another_only_what_was_seen_clear() {
 
 #[test]
 fn gives_a_holder_its_own_device_back_at_once() {
-    let (mut ledger, now) = (GpuLedger::new(devices(2)), Instant::now());
+    let (mut ledger, now) = (ledger(2), Instant::now());
     let (_, mine) = (lend(&mut ledger, now, "other", 1), lend(&mut ledger, now, "me", 1));
     ledger.step(
         now,
@@ -150,7 +187,7 @@ fn gives_a_holder_its_own_device_back_at_once() {
 
 #[test]
 fn large_request_is_not_overtaken() {
-    let (mut ledger, now) = (GpuLedger::new(devices(2)), Instant::now());
+    let (mut ledger, now) = (ledger(2), Instant::now());
     let first = lend(&mut ledger, now, "a", 1);
     ledger.step(now, request(2, "large", 1, 2, SECOND));
     assert!(granted(&ledger.step(now, request(3, "small", 1, 1, 2 * SECOND))).is_empty());
@@ -167,7 +204,7 @@ fn large_request_is_not_overtaken() {
 
 #[test]
 fn head_that_gives_up_lets_the_next_one_through() {
-    let (mut ledger, now) = (GpuLedger::new(devices(2)), Instant::now());
+    let (mut ledger, now) = (ledger(2), Instant::now());
     lend(&mut ledger, now, "a", 1);
     ledger.step(now, request(2, "large", 1, 2, SECOND));
     ledger.step(now, request(3, "small", 1, 1, 2 * SECOND));
@@ -188,7 +225,7 @@ fn head_that_gives_up_lets_the_next_one_through() {
 
 #[test]
 fn withdrawn_request_gets_nothing() {
-    let (mut ledger, now) = (GpuLedger::new(devices(1)), Instant::now());
+    let (mut ledger, now) = (ledger(1), Instant::now());
     let first = lend(&mut ledger, now, "a", 1);
     ledger.step(now, request(2, "b", 1, 1, SECOND));
     ledger.step(now, Event::Withdraw { ticket: Ticket(2) });
@@ -205,7 +242,7 @@ fn withdrawn_request_gets_nothing() {
 
 #[test]
 fn lease_ends_unless_renewed() {
-    let (mut ledger, start) = (GpuLedger::new(devices(1)), Instant::now());
+    let (mut ledger, start) = (ledger(1), Instant::now());
     let lease = lend(&mut ledger, start, "a", 1);
     let half = start + LEASE_TERM / 2;
     let actions = ledger.step(
@@ -235,7 +272,7 @@ fn lease_ends_unless_renewed() {
 
 #[test]
 fn a_conditional_lease_is_short_until_it_is_renewed() {
-    let (mut ledger, start) = (GpuLedger::new(devices(2)), Instant::now());
+    let (mut ledger, start) = (ledger(2), Instant::now());
     let ask = |ticket, holder| request_on(Terms::Conditional, ticket, holder, 1, 1, Duration::ZERO);
     let won = granted(&ledger.step(start, ask(1, "won"))).remove(0).1;
     let lost = granted(&ledger.step(start, ask(2, "lost"))).remove(0).1;
@@ -262,7 +299,7 @@ fn a_conditional_lease_is_short_until_it_is_renewed() {
 
 #[test]
 fn newer_epoch_ends_the_older_and_refuses_its_return() {
-    let (mut ledger, now) = (GpuLedger::new(devices(2)), Instant::now());
+    let (mut ledger, now) = (ledger(2), Instant::now());
     let old = lend(&mut ledger, now, "a", 2);
     let actions = ledger.step(now, request(2, "a", 2, 1, Duration::ZERO));
     assert!(actions.contains(&Action::Ended {
@@ -287,18 +324,162 @@ fn newer_epoch_ends_the_older_and_refuses_its_return() {
 
 #[test]
 fn waiting_line_is_bounded() {
-    let (mut ledger, now) = (GpuLedger::new(devices(1)), Instant::now());
+    let bounds = Bounds { total: 3, per_user: 2 };
+    let (mut ledger, now) = (GpuLedger::new(installed(1, |_| GIB), bounds), Instant::now());
     lend(&mut ledger, now, "a", 1);
-    for ticket in 0..MAX_WAITING as u64 {
-        assert!(refused(&ledger.step(now, request(ticket, &format!("h{ticket}"), 1, 1, SECOND))).is_empty());
+    for (ticket, holder) in [(1, "1-b"), (2, "2-b")] {
+        assert!(refused(&ledger.step(now, request(ticket, holder, 1, 1, SECOND))).is_empty());
     }
-    let actions = ledger.step(now, request(9999, "z", 1, 1, SECOND));
-    assert_eq!(refused(&actions), [(9999, Refusal::QueueFull { waiting: MAX_WAITING })]);
+    let actions = ledger.step(now, request(3, "3-b", 1, 1, SECOND));
+    let user = "b".to_owned();
+    assert_eq!(refused(&actions), [(3, Refusal::UserQueueFull { user, waiting: 2 })]);
+    ledger.step(now, request(4, "c", 1, 1, SECOND));
+    let actions = ledger.step(now, request(5, "d", 1, 1, SECOND));
+    assert_eq!(refused(&actions), [(5, Refusal::QueueFull { waiting: 3 })]);
+}
+
+#[test]
+fn users_take_turns() {
+    let (mut ledger, now) = (ledger(1), Instant::now());
+    let mut lease = lend(&mut ledger, now, "0-a", 1);
+    for (ticket, holder) in [(1, "1-a"), (2, "2-a"), (3, "1-b"), (4, "2-b"), (5, "1-c")] {
+        ledger.step(now, request(ticket, holder, 1, 1, 60 * SECOND));
+    }
+    // It was alone as it came, so it is next, and stays so.
+    assert_eq!(ledger.place("1-a").expect("waits").position, 1);
+    let mut order = Vec::new();
+    while let Some((ticket, next)) = {
+        let id = lease.id;
+        ledger.step(
+            now,
+            Event::Release {
+                ticket: Ticket(100),
+                lease: id,
+            },
+        );
+        granted(&clear(&mut ledger, now, &lease)).pop()
+    } {
+        order.push(ticket);
+        lease = next;
+    }
+    assert_eq!(order, [1, 3, 5, 2, 4]);
+}
+
+#[test]
+fn tells_a_request_where_it_stands() {
+    let (mut ledger, now) = (ledger(3), Instant::now());
+    let lease = lend(&mut ledger, now, "a", 2);
+    ledger.step(
+        now,
+        Event::Health {
+            device: 2,
+            health: failed(),
+        },
+    );
+    ledger.step(now, request(1, "b", 1, 1, SECOND));
+    ledger.step(now, request(2, "c", 1, 2, SECOND));
+    let place = ledger.place("c").expect("waits");
+    assert_eq!(
+        place.to_string(),
+        "number 2 of 2 in line for 2 GPUs: 2 lent, 0 free, 1 out of order"
+    );
+    ledger.step(
+        now,
+        Event::Release {
+            ticket: Ticket(3),
+            lease: lease.id,
+        },
+    );
+    let place = ledger.place("b").expect("waits");
+    assert_eq!(
+        place.to_string(),
+        "number 1 of 2 in line for 1 GPU: 0 lent, 0 free, 2 being cleared, 1 out of order"
+    );
+    assert_eq!(ledger.place("a"), None);
+}
+
+#[test]
+fn lends_only_devices_with_enough_memory_and_the_smallest_of_these() {
+    let memory = [80, 16, 40];
+    let devices = installed(3, |index| memory[index as usize] * GIB);
+    let (mut ledger, now) = (GpuLedger::new(devices, BOUNDS), Instant::now());
+    let ask = |ledger: &mut GpuLedger, ticket, holder: &str, count, gib: u64| {
+        let Event::Request { ticket, mut request } = request(ticket, holder, 1, count, Duration::ZERO) else {
+            unreachable!()
+        };
+        request.memory = gib * GIB;
+        ledger.step(now, Event::Request { ticket, request })
+    };
+    assert_eq!(indexes(&granted(&ask(&mut ledger, 1, "a", 1, 24))[0].1), [2]);
+    assert_eq!(indexes(&granted(&ask(&mut ledger, 2, "b", 1, 0))[0].1), [1]);
+    let memory = 40 * GIB;
+    let impossible = Refusal::Impossible {
+        asked: 3,
+        memory,
+        installed: 2,
+    };
+    assert_eq!(
+        impossible.to_string(),
+        "3 GPUs with 40960 MiB each asked of a host that has 2: ask for 1 to 2"
+    );
+    assert_eq!(refused(&ask(&mut ledger, 3, "c", 3, 40)), [(3, impossible)]);
+    assert!(matches!(
+        refused(&ask(&mut ledger, 4, "c", 1, 81))[..],
+        [(4, Refusal::Impossible { installed: 0, .. })]
+    ));
+    assert_eq!(indexes(&granted(&ask(&mut ledger, 5, "c", 1, 40))[0].1), [0]);
+}
+
+#[test]
+fn failed_device_is_taken_from_its_holder_and_lent_again_once_it_works_and_is_clear() {
+    let (mut ledger, now) = (ledger(2), Instant::now());
+    let lease = lend(&mut ledger, now, "a", 2);
+    let actions = ledger.step(
+        now,
+        Event::Health {
+            device: 1,
+            health: failed(),
+        },
+    );
+    assert!(actions.contains(&Action::Ended {
+        lease: lease.id,
+        holder: "a".to_owned(),
+        why: Why::DeviceFailed
+    }));
+    assert_eq!(ledger.view()[1].state, DeviceState::Failed);
+    // Its holder hears why, once.
+    let renew = Event::Renew {
+        ticket: Ticket(1),
+        lease: lease.id,
+    };
+    let why = "xid 79".to_owned();
+    let told = Refusal::DeviceFailed {
+        lease: lease.id,
+        device: 1,
+        why,
+    };
+    assert_eq!(refused(&ledger.step(now, renew.clone())), [(1, told)]);
+    assert_eq!(refused(&ledger.step(now, renew)), [(1, Refusal::LeaseOver(lease.id))]);
+    // Not even its last holder gets it, and clear is not enough.
+    clear(&mut ledger, now, &lease);
+    assert!(granted(&ledger.step(now, request(2, "a", 1, 2, Duration::ZERO))).is_empty());
+    ledger.step(now, request(3, "b", 1, 2, SECOND));
+    let actions = ledger.step(
+        now,
+        Event::Health {
+            device: 1,
+            health: Health::Healthy,
+        },
+    );
+    let [Action::Changed { .. }, Action::Clear { device: 1, lease }] = actions[..] else {
+        panic!("{actions:?}")
+    };
+    assert_eq!(granted(&ledger.step(now, Event::Cleared { device: 1, lease }))[0].0, 3);
 }
 
 #[test]
 fn device_that_stays_occupied_is_quarantined_and_comes_back() {
-    let (mut ledger, start) = (GpuLedger::new(devices(1)), Instant::now());
+    let (mut ledger, start) = (ledger(1), Instant::now());
     let lease = lend(&mut ledger, start, "a", 1);
     ledger.step(
         start,
@@ -329,9 +510,9 @@ fn device_that_stays_occupied_is_quarantined_and_comes_back() {
 
 #[test]
 fn ledger_after_a_crash_waits_for_old_leases_and_reuses_no_id() {
-    let (mut old, start) = (GpuLedger::new(devices(1)), Instant::now());
+    let (mut old, start) = (ledger(1), Instant::now());
     let lost = lend(&mut old, start, "a", 1);
-    let mut ledger = GpuLedger::after_crash(devices(1), 1, start);
+    let mut ledger = GpuLedger::after_crash(installed(1, |_| 80 * GIB), BOUNDS, 1, start);
     let actions = ledger.step(
         start,
         Event::Renew {
@@ -379,11 +560,15 @@ enum Op {
     },
     Wait(u64),
     UntilDue,
+    Health {
+        device: u32,
+        works: bool,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        4 => (0..5u8, 0..3u64, 0..6u32, prop_oneof![Just(0), 1..15_000u64], any::<bool>())
+        4 => (0..6u8, 0..3u64, 0..6u32, prop_oneof![Just(0), 1..15_000u64], any::<bool>())
             .prop_map(|(holder, epoch, count, within_ms, conditional)|
                 Op::Ask { holder, epoch, count, within_ms, conditional }),
         1 => any::<usize>().prop_map(Op::Withdraw),
@@ -394,6 +579,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..6u32, any::<usize>()).prop_map(|(device, lease)| Op::ClearOne { device, lease }),
         2 => (0..4_000u64).prop_map(Op::Wait),
         2 => Just(Op::UntilDue),
+        2 => (0..6u32, prop::bool::weighted(0.7)).prop_map(|(device, works)| Op::Health { device, works }),
     ]
 }
 
@@ -410,7 +596,9 @@ struct Observer {
     owed: BTreeMap<Ticket, (String, Instant)>,
     /// What was asked on condition.
     conditional: BTreeSet<Ticket>,
-    last_granted: Option<Ticket>,
+    /// User → the last ticket that was served.
+    last_granted: BTreeMap<String, Ticket>,
+    failed: BTreeSet<u32>,
     leases: Vec<LeaseId>,
 }
 
@@ -428,9 +616,15 @@ impl Observer {
                         panic!("device {device} is cleared of a lease that does not have it");
                     }
                     self.deadlines.remove(lease);
-                    self.dirty.insert(*device, (*lease, self.holders[lease].clone()));
+                    // A device that failed while nobody held it is cleared of whoever there was before.
+                    let holder = self.holders.get(lease).cloned().unwrap_or_default();
+                    self.dirty.insert(*device, (*lease, holder));
                 }
-                Action::Released(_) | Action::Bind { .. } | Action::Ended { .. } | Action::Quarantined { .. } => {}
+                Action::Released(_)
+                | Action::Ended { .. }
+                | Action::Quarantined { .. }
+                | Action::Recovered { .. }
+                | Action::Changed { .. } => {}
             }
         }
         assert!(
@@ -448,8 +642,8 @@ impl Observer {
             .owed
             .remove(&ticket)
             .expect("granted to somebody who is owed an answer");
-        assert!(self.last_granted < Some(ticket), "first come, first served");
-        self.last_granted = Some(ticket);
+        let before = self.last_granted.insert(user_of(&holder), ticket);
+        assert!(before < Some(ticket), "first come, first served within a user");
         assert!(!self.holders.contains_key(&lease.id), "lease ids are not reused");
         let term = if self.conditional.contains(&ticket) {
             CONDITIONAL_TERM
@@ -458,6 +652,7 @@ impl Observer {
         };
         assert_eq!(lease.deadline, now + term);
         for device in &lease.devices {
+            assert!(!self.failed.contains(&device.index), "a failed device is lent");
             assert_eq!(
                 self.lent.insert(device.index, lease.id),
                 None,
@@ -479,7 +674,7 @@ fn chosen<T: Copy>(from: &[T], by: usize) -> Option<T> {
 }
 
 fn run(installed: u32, ops: Vec<Op>) {
-    let mut ledger = GpuLedger::new(devices(installed));
+    let mut ledger = ledger(installed);
     let mut observer = Observer::default();
     let mut now = Instant::now();
     let mut last_ticket = 0;
@@ -494,7 +689,7 @@ fn run(installed: u32, ops: Vec<Op>) {
                 within_ms,
                 conditional,
             } => {
-                let (holder, within) = (format!("h{holder}"), Duration::from_millis(within_ms));
+                let (holder, within) = (format!("h{holder}-u{}", holder / 2), Duration::from_millis(within_ms));
                 // Something due now may still be served by this step.
                 observer
                     .owed
@@ -539,6 +734,10 @@ fn run(installed: u32, ops: Vec<Op>) {
                 now += Duration::from_millis(ms);
                 vec![Event::Tick]
             }
+            Op::Health { device, works } => {
+                let health = if works { Health::Healthy } else { failed() };
+                vec![Event::Health { device, health }]
+            }
             Op::UntilDue => {
                 now = ledger.next_tick().map_or(now, |due| due.max(now));
                 vec![Event::Tick]
@@ -546,9 +745,16 @@ fn run(installed: u32, ops: Vec<Op>) {
         };
         for event in events {
             if let Event::Cleared { device, lease } = &event
+                && !observer.failed.contains(device)
                 && observer.dirty.get(device).is_some_and(|(of, _)| of == lease)
             {
                 observer.dirty.remove(device);
+            }
+            if let Event::Health { device, health } = &event {
+                match health {
+                    Health::Healthy => observer.failed.remove(device),
+                    Health::Failed { .. } => observer.failed.insert(*device),
+                };
             }
             let tick = matches!(event, Event::Tick);
             let renewed = match event {
@@ -565,8 +771,16 @@ fn run(installed: u32, ops: Vec<Op>) {
                 !tick || ledger.next_tick().is_none_or(|due| due > now),
                 "a tick leaves nothing due"
             );
-            let head_could_go = ledger.waiting.front().and_then(|it| ledger.pick(&it.request));
+            let head_could_go = ledger.line.head().and_then(|it| pick(&ledger.slots, &it.request));
             assert_eq!(head_could_go, None, "nobody waits for what is there");
+            let mut places: Vec<u32> = ledger
+                .line
+                .iter()
+                .filter_map(|it| ledger.place(&it.request.holder))
+                .map(|it| it.position)
+                .collect();
+            places.sort_unstable();
+            assert_eq!(places.first().copied().unwrap_or(1), 1, "somebody is next");
             let lent: BTreeSet<u32> = ledger
                 .leases
                 .values()
@@ -579,6 +793,17 @@ fn run(installed: u32, ops: Vec<Op>) {
             );
         }
     }
+    // Whatever is left ends: granted or refused by its deadline.
+    while let Some(due) = ledger.next_tick().filter(|_| ledger.line.len() > 0) {
+        now = due.max(now);
+        let actions = ledger.step(now, Event::Tick);
+        observer.see(now, &actions);
+    }
+    assert_eq!(
+        (ledger.line.len(), observer.owed.len()),
+        (0, 0),
+        "everybody is answered"
+    );
 }
 
 proptest! {

@@ -145,7 +145,12 @@ impl Core {
         if !matches!(cell.phase, Phase::Electing) {
             return;
         }
-        let gone: Vec<NodeName> = election.there.keys().filter(|host| !all.contains(host)).cloned().collect();
+        let gone: Vec<NodeName> = election
+            .there
+            .keys()
+            .filter(|host| !all.contains(host))
+            .cloned()
+            .collect();
         for host in gone {
             if election.there.remove(&host).is_some_and(|line| line.waits()) {
                 let election = election.id;

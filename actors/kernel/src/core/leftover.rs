@@ -82,7 +82,14 @@ impl Core {
         self.told_left = self.children;
         let parts: Vec<String> = left
             .iter()
-            .map(|left| format!("{} MiB on GPU {} ({})", left.bytes.div_ceil(1 << 20), left.index, left.why))
+            .map(|left| {
+                format!(
+                    "{} MiB on GPU {} ({})",
+                    left.bytes.div_ceil(1 << 20),
+                    left.index,
+                    left.why
+                )
+            })
             .collect();
         self.tell(&format!(
             "[NB0420] memory stays on GPUs that this cell has given back, and keeps others from them: {}\n",

@@ -461,8 +461,10 @@ impl State {
         let myself = self.myself.clone();
         let request = LeaseRequest {
             holder: self.identity.kernel.to_string(),
+            user: self.identity.spec.user().to_owned(),
             epoch: self.core.state().epoch().0,
             count,
+            memory: self.identity.spec.vram,
             within: Duration::from_micros(within),
             terms: if on_condition { Terms::Conditional } else { Terms::Firm },
         };

@@ -22,7 +22,14 @@ pub(super) const BIG: &str = "var:big";
 
 /// Words in a cell's code.
 pub(super) const WORDS: [&str; 8] = [
-    "miss", "make-big", "use-big", "pin", "touch", "leave", "gives-back", "gpu-free",
+    "miss",
+    "make-big",
+    "use-big",
+    "pin",
+    "touch",
+    "leave",
+    "gives-back",
+    "gpu-free",
 ];
 
 #[derive(Default)]

@@ -217,7 +217,10 @@ impl World {
                 let needs = gpus_in(code);
                 let held = self.nodes[node].gpus.held();
                 self.counts.without += u64::from(held == 0 && !code.contains("gpus="));
-                let left = self.nodes[node].child.as_ref().is_some_and(|python| python.left && !python.live_pin);
+                let left = self.nodes[node]
+                    .child
+                    .as_ref()
+                    .is_some_and(|python| python.left && !python.live_pin);
                 assert!(
                     !left || self.settings.leftover == Leftover::Stays,
                     "seed {}: a cell runs in a process that left memory on a GPU",

@@ -28,5 +28,6 @@ pub(super) fn gpus_in(code: &str) -> u32 {
 }
 
 fn asked_in(code: &str) -> Option<u32> {
-    code.split(' ').find_map(|word| word.strip_prefix("gpus=")?.parse().ok())
+    code.split(' ')
+        .find_map(|word| word.strip_prefix("gpus=")?.parse().ok())
 }
