@@ -28,10 +28,10 @@ fn load(devices: &[GpuInfo], line: Line, meminfo: &str) -> HostLoad {
         let counted = devices.iter().filter(|device| state(device.state));
         u32::try_from(counted.count()).unwrap_or(u32::MAX)
     };
-    let works = |state| !matches!(state, DeviceState::Quarantined | DeviceState::Unreadable);
+    let works = |state| !matches!(state, DeviceState::Quarantined | DeviceState::Failed);
     let working = devices.iter().filter(|device| works(device.state));
     HostLoad {
-        gpus: count(|state| !matches!(state, DeviceState::Quarantined | DeviceState::Unreadable)),
+        gpus: count(|state| !matches!(state, DeviceState::Quarantined | DeviceState::Failed)),
         free: count(|state| state == DeviceState::Free),
         leased: count(|state| state == DeviceState::Leased),
         vram: working.map(|device| device.memory_total).min().unwrap_or_default(),
@@ -68,7 +68,7 @@ mod tests {
             device(DeviceState::Free, 80),
             device(DeviceState::Leased, 40),
             device(DeviceState::Clearing, 80),
-            device(DeviceState::Unreadable, 0),
+            device(DeviceState::Failed, 0),
         ];
         let meminfo = "MemTotal:       16384 kB\nMemFree: 1 kB\nMemAvailable:    8192 kB\n";
         let line = Line {

@@ -50,7 +50,7 @@ impl Core {
             return;
         }
         if self.is_executor() && !self.pins_here() {
-            let deadline = condemned.deadline.unwrap_or(self.now + self.barrier_patience());
+            let deadline = condemned.deadline.unwrap_or_else(|| self.now + self.barrier_patience());
             self.yield_until = self.yield_until.max(deadline);
             self.pass_ahead();
             if !self.passed_ahead() && self.now < deadline {

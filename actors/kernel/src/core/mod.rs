@@ -33,8 +33,8 @@ pub(crate) use action::{Action, Apply, ChildCommand, ProposalId, Recipients};
 pub(crate) use deferred::FIRST_DEFERRABLE_RANK;
 pub use event::Member;
 pub(crate) use event::{
-    Arrival, Captured, ChildEvent, Event, Failure, FetchFailure, GpuUse, LeftOnDevice, Liveness, RawDelta, RawPinned,
-    Released, Ticket,
+    Arrival, Captured, ChildEvent, Event, Failure, FetchFailure, GpuUse, Liveness, RawDelta, RawPinned, Released,
+    Ticket,
 };
 pub(crate) use leftover::Leftover;
 pub use membership::{Membership, Replacement};

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use nbos_objects::BlobId;
 use serde_json::json;
 
-use crate::core::{Apply, Captured, ChildCommand, ChildEvent, GpuUse, LeftOnDevice, RawDelta, RawPinned, Released};
+use crate::core::event::LeftOnDevice;
+use crate::core::{Apply, Captured, ChildCommand, ChildEvent, GpuUse, RawDelta, RawPinned, Released};
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, Pinned};
 use crate::state::{Buffer, Group};

@@ -67,7 +67,7 @@ impl World {
             defer_above: if seed.is_multiple_of(2) { 0 } else { 1_000 },
             // Longer than any schedule: nobody starves.
             gpu_wait: 1_000_000_000,
-            leftover: if seed % 3 == 0 {
+            leftover: if seed.is_multiple_of(3) {
                 Leftover::Stays
             } else {
                 Leftover::Respawns
