@@ -31,6 +31,11 @@ faults:
     cargo build -p nbos
     NBOS_RUNS=10 cargo nextest run -p nbos-integration --no-capture -E 'binary(t30_failover) | binary(t40_restart) | binary(t45_sigstop)'
 
+# moves of a small and of a 1 GiB session, and their times
+migration:
+    cargo build -p nbos
+    NBOS_MIB=1024 cargo nextest run -p nbos-integration --no-capture -E 'binary(t52_migration) and (test(fast) or test(large))'
+
 # the Python shim's tests, in an environment of their own
 python:
     .ci/python
@@ -54,8 +59,17 @@ bench-state:
     cargo build --release -p nbos
     cargo bench -p nbos-integration --bench state
 
+# measures how fast a kernel starts beside jupyter_server, in a release build; writes docs/results/start.md
+bench-start:
+    cargo build --release -p nbos
+    cargo bench -p nbos-integration --bench start
+
 # every sequence of the corpus on real clusters, in every way: half an hour and more
 corpus filter="":
     .ci/python -q
     cargo build -p nbos
     NBOS_CORPUS_ALL=1 NBOS_CORPUS={{filter}} cargo nextest run -p nbos-integration --no-capture -E 'binary(t70_corpus)'
+
+# what a kernel does with a real GPU between cells: writes docs/results/gpu.md; without an NVIDIA GPU it says so
+gpu:
+    python3 integration/gpu/measure.py

@@ -9,7 +9,7 @@ use nbos_host::{GpuFault, client};
 use nbos_kernel::KernelId;
 use nbos_kernel::protocol::{KernelSpec, ReplicaInfo, ReplicaReply, ReplicaRequest, Role, replica_path, to_bytes};
 use nbos_mesh::{Mesh, NodeName, PeerState, codec};
-use nbos_scheduler::{ControlHandle, ControlState, Duty, KernelRecord, Left, Move, SessionRecord};
+use nbos_scheduler::{ControlHandle, ControlState, Duty, HostPhase, KernelRecord, Left, Move, SessionRecord};
 use nbos_supervision::TreeNode;
 use serde_json::{Value, json};
 
@@ -81,8 +81,8 @@ impl Cluster {
                 Ok(record) => return Ok(record),
                 Err(error) => error,
             };
-            // NB0602: the hosts of a cluster that has just started are still registering.
-            let passing = matches!(error.code(), "NB0601" | "NB0602");
+            // NB0602: the hosts of a cluster that has just started are still registering. NB0620: one more is on its way.
+            let passing = matches!(error.code(), "NB0601" | "NB0602" | "NB0620");
             if !passing || Instant::now() + CONTROL_WITHIN > deadline {
                 return Err(refused(&error));
             }
@@ -306,6 +306,9 @@ impl Cluster {
     pub(crate) async fn hosts(&self) -> Vec<Value> {
         let state = self.view();
         let counts = state.replicas_by_host();
+        let scaling = self.control.scaling(ASK_HOST_WITHIN).await.ok();
+        let limit = scaling.as_ref().map(|scaling| ratio(scaling.limit_millis));
+        let loads = scaling.map(|scaling| scaling.loads).unwrap_or_default();
         let asks = state.hosts.iter().map(async |(host, record)| {
             let answer = client::host(&self.mesh, host, ASK_HOST_WITHIN).await.ok();
             let status = match (self.mesh.peer_state(host), &answer) {
@@ -314,17 +317,59 @@ impl Cluster {
                 (PeerState::Down, None) => "down",
                 (PeerState::Suspected | PeerState::Up { .. }, None) => "suspected",
             };
-            let ratio = answer.as_ref().map(|info| info.subscription_millis as f64 / 1_000.0);
+            let warm = answer.as_ref().map(|info| info.warm);
+            let load = loads.get(host);
             json!({
                 "name": host,
                 "incarnation": answer.as_ref().map_or(record.incarnation, |info| info.incarnation),
                 "status": status,
-                "gpus": answer.map(|info| info.gpus).unwrap_or_default(),
                 "replicas": counts.get(host).copied().unwrap_or_default(),
-                "subscription_ratio": ratio,
+                "warm": warm,
+                "subscription_ratio": answer.as_ref().map(|info| ratio(info.subscription_millis)),
+                "subscription_limit": limit,
+                "waiting": load.map(|load| load.waiting),
+                "memory": load.map(|load| json!({"total": load.memory, "available": load.memory_available})),
+                "added": state.scaled.hosts.contains_key(host),
+                "gpus": answer.map(|info| info.gpus).unwrap_or_default(),
             })
         });
-        join_all(asks).await
+        let mut hosts = join_all(asks).await;
+        // Ordered and not there yet, or not any more.
+        for (host, record) in state
+            .scaled
+            .hosts
+            .iter()
+            .filter(|(host, _)| !state.hosts.contains_key(*host))
+        {
+            let status = match record.phase {
+                HostPhase::Ordered | HostPhase::Started => "starting",
+                HostPhase::Retiring => "stopping",
+            };
+            hosts.push(json!({"name": host, "status": status, "gpus": [], "replicas": 0, "added": true}));
+        }
+        hosts
+    }
+
+    /// `GET /api/cluster/scaling`: the hosts that scaling ordered, as of a version of the control state, and its bounds.
+    pub(crate) async fn scaling(&self) -> Result<Value, Error> {
+        let info = self
+            .control
+            .scaling(ASK_HOST_WITHIN)
+            .await
+            .map_err(|error| refused(&error))?;
+        let state = self.view();
+        let hosts = state.scaled.hosts.iter().map(|(host, record)| {
+            json!({"name": host, "mesh": record.mesh.to_string(), "phase": record.phase, "registered": state.hosts.contains_key(host)})
+        });
+        Ok(json!({
+            "version": state.version,
+            "provider": info.provider,
+            "policy": info.policy,
+            "min": info.min,
+            "max": info.max,
+            "subscription_limit": ratio(info.limit_millis),
+            "hosts": hosts.collect::<Vec<_>>(),
+        }))
     }
 
     /// `GET /api/cluster/tree`: every node's tree below one root.
@@ -413,6 +458,11 @@ impl Cluster {
             nbos_mesh::Error::Unreachable(host.clone())
         })
     }
+}
+
+/// For people: thousandths as a number.
+fn ratio(millis: u64) -> f64 {
+    millis as f64 / 1_000.0
 }
 
 fn refused(error: &nbos_scheduler::Error) -> Error {

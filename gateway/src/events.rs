@@ -7,7 +7,7 @@ use std::time::Duration;
 use nbos_kernel::KernelId;
 use nbos_kernel::protocol::ReplicaInfo;
 use nbos_mesh::{Mesh, NodeName, PeerState};
-use nbos_scheduler::{ControlHandle, ControlState, Duty, KernelRecord};
+use nbos_scheduler::{ControlHandle, ControlState, Duty, HostPhase, KernelRecord};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
@@ -93,6 +93,22 @@ fn control_events(before: &ControlState, after: &ControlState) -> Vec<(&'static 
             ));
         }
     }
+    for (host, record) in &after.scaled.hosts {
+        if before.scaled.hosts.get(host) != Some(record) {
+            let name = match record.phase {
+                HostPhase::Ordered => "host_ordered",
+                HostPhase::Started => "host_started",
+                HostPhase::Retiring => "host_retiring",
+            };
+            events.push((name, json!({"host": host, "mesh": record.mesh.to_string()})));
+        }
+    }
+    let ended = before
+        .scaled
+        .hosts
+        .keys()
+        .filter(|host| !after.scaled.hosts.contains_key(*host));
+    events.extend(ended.map(|host| ("host_removed", json!({"host": host}))));
     events
 }
 
@@ -270,7 +286,9 @@ fn peers_of(mesh: &Mesh) -> Peers {
 #[cfg(test)]
 mod tests {
     use nbos_kernel::protocol::KernelSpec;
-    use nbos_scheduler::Command;
+    use std::net::SocketAddr;
+
+    use nbos_scheduler::{Command, ScaleCommand};
 
     use super::*;
 
@@ -297,6 +315,29 @@ mod tests {
         );
         assert_eq!(names(control_events(&one, &one)), Vec::<&str>::new());
         assert_eq!(names(control_events(&one, &empty)), ["kernel_deleted"]);
+    }
+
+    #[test]
+    fn hosts_that_scaling_orders_are_told_of() {
+        let (empty, mut state) = (ControlState::default(), ControlState::default());
+        let host = NodeName::from("auto-1");
+        let mut seen = Vec::new();
+        let first = SocketAddr::from(([127, 0, 0, 1], 7700));
+        for command in [
+            ScaleCommand::Order {
+                count: 1,
+                max: 1,
+                first,
+            },
+            ScaleCommand::Retire { host: host.clone() },
+            ScaleCommand::Forget { host },
+        ] {
+            let before = state.clone();
+            state.apply(Command::Scale(command));
+            seen.extend(control_events(&before, &state).into_iter().map(|(name, _)| name));
+        }
+        assert_eq!(seen, ["host_ordered", "host_retiring", "host_removed"]);
+        assert!(control_events(&empty, &state).is_empty());
     }
 
     #[test]

@@ -116,6 +116,12 @@ impl Cluster {
         }
     }
 
+    /// Another configuration, before it runs.
+    pub fn configure(&mut self, shape: &Shape) {
+        assert!(self.up.is_none(), "it runs already");
+        fs::write(self.path("cluster.toml"), configuration(&self.names, shape)).expect("cluster.toml is written");
+    }
+
     /// `nbos up`, until it says `ready`.
     pub async fn up(&mut self) {
         assert!(self.up.is_none(), "it runs already");
@@ -190,6 +196,11 @@ impl Cluster {
     /// Returns when every host is up again.
     pub async fn whole(&self) {
         whole(&self.client(), self.names.len()).await;
+    }
+
+    /// Returns when so many hosts are up, added ones included.
+    pub async fn whole_of(&self, hosts: usize) {
+        whole(&self.client(), hosts).await;
     }
 
     /// A client of all gateways.

@@ -10,6 +10,8 @@ use serde_json::Value;
 pub struct Ledger {
     acknowledged: BTreeSet<u64>,
     refused: BTreeSet<u64>,
+    /// Interrupted before or after their effect.
+    undecided: BTreeSet<u64>,
 }
 
 impl Ledger {
@@ -30,7 +32,19 @@ impl Ledger {
         };
     }
 
-    /// Cells that ended with `ExecutorLost`.
+    /// As [`Ledger::record`], where users interrupt cells and Python processes are killed, too.
+    ///
+    /// # Panics
+    /// When the cell failed in any other way.
+    pub fn record_under_fire(&mut self, number: u64, outcome: &ExecuteOutcome) {
+        match outcome.error() {
+            Some(error) if error.ename == "KernelDied" => drop(self.refused.insert(number)),
+            Some(error) if error.ename == "KeyboardInterrupt" => drop(self.undecided.insert(number)),
+            Some(_) | None => self.record(number, outcome),
+        }
+    }
+
+    /// Cells that were cut.
     pub fn refused(&self) -> usize {
         self.refused.len()
     }
@@ -57,10 +71,11 @@ impl Ledger {
         let undead: Vec<_> = self.refused.intersection(&applied).collect();
         assert!(
             undead.is_empty(),
-            "cells that ended with ExecutorLost took effect: {undead:?} in {list:?}"
+            "cells that were cut took effect: {undead:?} in {list:?}"
         );
         assert!(list.is_sorted(), "cells are out of order: {list:?}");
-        let unknown: Vec<_> = applied.difference(&self.acknowledged).collect();
+        let known: BTreeSet<u64> = self.acknowledged.union(&self.undecided).copied().collect();
+        let unknown: Vec<_> = applied.difference(&known).collect();
         assert!(unknown.is_empty(), "nobody was told of these cells: {unknown:?}");
     }
 }
@@ -77,12 +92,14 @@ mod tests {
         Ledger {
             acknowledged: BTreeSet::from([1, 2, 4]),
             refused: BTreeSet::from([3]),
+            undecided: BTreeSet::from([6, 7]),
         }
     }
 
     #[test]
     fn the_promised_list_passes() {
         ledger().check(&json!([1, 2, 4]));
+        ledger().check(&json!([1, 2, 4, 6]));
     }
 
     #[test]

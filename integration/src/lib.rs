@@ -4,7 +4,7 @@
 //! user at a front end; [`Node`] is a machine that can be killed or frozen; [`Ledger`], [`Trace`] and [`failover`] know what must be
 //! true afterwards. A step that does not end panics with what it waited for, and a failed scenario shows the end of every
 //! node's log. The scenarios are in `tests/`: t00 the repository itself, t10 a session, t15 to t18 its state, t20 the command line, t30 to t45 faults,
-//! t60 bad input, t70 the corpus, t90 regressions.
+//! t50 to t53 GPUs, moves and hosts, t60 bad input, t70 the corpus, t90 regressions.
 
 mod client;
 mod cluster;
@@ -12,6 +12,10 @@ mod corpus;
 mod disk;
 mod failover;
 mod fault;
+mod gpu_witness;
+mod lease_load;
+mod lease_oracle;
+mod lease_watch;
 mod ledger;
 mod oracle;
 mod process;
@@ -28,6 +32,8 @@ pub use corpus::{Case, CorpusCell, Mark, corpus};
 pub use disk::small_disks_work;
 pub use failover::{Failover, failover};
 pub use fault::{Frozen, Gone, Node};
+pub use lease_load::{LeaseFigures, LeaseLoad};
+pub use lease_watch::Watched;
 pub use ledger::Ledger;
 pub use oracle::{assert_distinct_hosts, whole};
 pub use process::{MARK, Process, is_alive, kill_9, listening_ports, marked, memory_kib};

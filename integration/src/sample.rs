@@ -5,9 +5,21 @@ use std::process::Command;
 use std::time::Duration;
 
 /// Times of one thing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Sample {
     times: Vec<Duration>,
+}
+
+impl std::fmt::Debug for Sample {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} times, median {:?}, longest {:?}",
+            self.count(),
+            self.median(),
+            self.longest()
+        )
+    }
 }
 
 impl Sample {

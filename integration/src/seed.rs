@@ -30,6 +30,11 @@ impl Seed {
         &choices[self.between(0, choices.len() as u64 - 1) as usize]
     }
 
+    /// Another stream, for a choice of its own.
+    pub fn fork(&mut self) -> Self {
+        Self(self.next())
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

@@ -45,6 +45,11 @@ async fn ask(cells: &mut Cells, kind: &str, content: Value) -> Value {
 async fn a_kernel_is_created_listed_and_deleted_without_a_trace() {
     let cluster = Cluster::start().await;
     let client = cluster.client();
+    let ready = async || {
+        let hosts = client.hosts(SHORT).await.unwrap_or_default();
+        !hosts.is_empty() && hosts.iter().all(|host| host.warm == Some(1))
+    };
+    holds("every host has started a kernel ahead", LONG, ready).await;
     let idle = cluster.processes().len();
     let kernel = cluster.kernel().await;
     kernel.open(Framing::V1).await.ok("pass").await;

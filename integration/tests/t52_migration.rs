@@ -142,6 +142,46 @@ async fn a_small_session_moves_fast() {
     assert_eq!(cells.value("kept").await, json!({"a": [1, 2, 3, 4]}));
 }
 
+/// MiB of a large session; `just migration` takes a gibibyte.
+fn large_mib() -> u64 {
+    std::env::var("NBOS_MIB")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(128)
+}
+
+#[tokio::test]
+async fn a_large_session_is_usable_while_it_moves() {
+    let cluster = four_hosts().await;
+    let kernel = cluster.kernel().await;
+    let mut notebook = kernel.notebook(cluster.client());
+    let mib = large_mib();
+    notebook
+        .ok(&format!(
+            "import os, hashlib; log = []; big = bytearray(os.urandom(1 << 20) * {mib}); big[::4096] = os.urandom(len(big[::4096]))"
+        ))
+        .await;
+    let digest = notebook.value("hashlib.blake2b(big).hexdigest()").await;
+    let executor = kernel.settled().await.executor.expect("a cell has run");
+    let homes = homes(&kernel).await;
+    let from = homes.iter().find(|home| **home != executor).expect("a standby");
+    let target = spare(&cluster, &kernel).await;
+    let moving = migrate(cluster.client(), &kernel, Some(from), Some(&target));
+    let (mut number, mut longest) = (0, Duration::ZERO);
+    let mut ledger = Ledger::default();
+    while !moving.is_finished() {
+        let began = Instant::now();
+        ledger.record(number, &notebook.run(&Execute::new(Ledger::cell(number))).await);
+        longest = longest.max(began.elapsed());
+        number += 1;
+    }
+    let took = moving.await.expect("no panic");
+    println!("{mib} MiB moved in {took:?}; meanwhile {number} cells, the longest took {longest:?}");
+    ledger.check(&notebook.value("log").await);
+    kernel.handover(Some(&target)).await;
+    assert_eq!(notebook.value("hashlib.blake2b(big).hexdigest()").await, digest);
+}
+
 #[tokio::test]
 async fn the_executor_does_not_leave_before_its_cell_has_ended() {
     let cluster = four_hosts().await;

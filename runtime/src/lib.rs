@@ -8,6 +8,7 @@ pub mod config;
 pub mod connection;
 pub mod node;
 pub mod notebook;
+mod peers;
 pub mod program;
 pub mod python;
 pub mod secrets;

@@ -1,6 +1,7 @@
 //! One node: its rooms, started from the ground up, and ended in reverse.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,14 +9,13 @@ use anyhow::Context;
 use nbos_consensus::{GroupId, GroupOptions, Groups, Health, LogOptions, ReplicaId};
 use nbos_gateway::{Gateway, GatewayOptions};
 use nbos_gpu::{GpuOptions, Gpus};
-use nbos_host::{Host, NodeActor};
-use nbos_kernel::{Guard, PythonOptions, Surroundings};
+use nbos_host::{Host, NodeActor, Warm};
+use nbos_kernel::{Guard, PythonOptions, Surroundings, WarmPool};
 use nbos_mesh::{Mesh, MeshOptions, NodeName};
 use nbos_objects::Objects;
-use nbos_scheduler::{ControlHandle, ControlMachine, Scheduler};
+use nbos_scheduler::{ControlHandle, ControlMachine, Scaling, Scheduler};
 use nbos_supervision::{ChildSpec, Intensity, Options, Restart, Supervisor, SupervisorHandle, Tree};
 use ractor::Actor;
-use tokio::sync::Semaphore;
 
 use crate::config::{ClusterConfig, NodeTable, Role};
 use crate::python::PythonEnv;
@@ -98,6 +98,7 @@ impl Boot<'_> {
         self.root.add(node).await?;
         let groups = self.groups(&mesh).await?;
         let control = self.control(&mesh, &groups).await?;
+        tokio::spawn(crate::peers::follow(mesh.clone(), control.clone(), self.peers()));
         if self.table.has(Role::Host) {
             self.host(&mesh, &groups, &control, guard).await?;
         }
@@ -112,22 +113,24 @@ impl Boot<'_> {
     }
 
     async fn mesh(&self) -> anyhow::Result<Mesh> {
-        let peers = self
-            .config
-            .nodes
-            .iter()
-            .map(|node| (NodeName::from(node.name.as_str()), node.mesh))
-            .collect();
         let options = MeshOptions {
             local: NodeName::from(self.table.name.as_str()),
             listen: self.table.mesh,
-            peers,
+            peers: self.peers(),
             secret: nbos_mesh::Secret::new(
                 format!("{}/{}", self.config.cluster.name, self.secrets.mesh.expose()).into_bytes(),
             ),
             options: self.config.mesh.clone(),
         };
         Ok(Mesh::start(options, self.tree, self.root).await?)
+    }
+
+    /// The nodes of the configuration.
+    fn peers(&self) -> BTreeMap<NodeName, SocketAddr> {
+        let nodes = self.config.nodes.iter();
+        nodes
+            .map(|node| (NodeName::from(node.name.as_str()), node.mesh))
+            .collect()
     }
 
     async fn groups(&self, mesh: &Mesh) -> anyhow::Result<Groups> {
@@ -169,12 +172,15 @@ impl Boot<'_> {
                     .collect(),
             )
             .await?;
+        let hosts = self.config.with_role(Role::Host);
+        let hosts = hosts.map(|node| NodeName::from(node.name.as_str())).collect();
         let arguments = nbos_scheduler::Arguments {
             mesh: mesh.clone(),
             group,
             view: view.clone(),
             replicas: self.config.cluster.replicas,
             loads: nbos_scheduler::Loads::default(),
+            scaling: Scaling::new(self.config.scheduler.clone(), hosts),
         };
         let scheduler = ChildSpec::new("control", "scheduler", Restart::Permanent, move |supervisor| {
             let arguments = arguments.clone();
@@ -199,6 +205,7 @@ impl Boot<'_> {
             ..often.intensity
         };
         let replicas = self.below(&host, "replicas", often).await?;
+        let warm = self.warm(&host, &guard).await?;
         let surroundings = Surroundings {
             mesh: mesh.clone(),
             groups: groups.clone(),
@@ -223,13 +230,8 @@ impl Boot<'_> {
                 .map(|node| NodeName::from(node.name.as_str()))
                 .collect(),
             guard,
-            python: PythonOptions {
-                interpreter: self.paths.python.interpreter.clone(),
-                shim_path: self.paths.python.shim_path.clone(),
-                socket_dir: self.sockets.to_owned(),
-            },
+            warm,
             options: self.config.kernel.clone(),
-            starts: Arc::new(Semaphore::new(self.config.kernel.starts_at_once)),
         };
         let arguments = nbos_host::Arguments {
             surroundings,
@@ -249,6 +251,37 @@ impl Boot<'_> {
         });
         host.add(spec).await?;
         Ok(())
+    }
+
+    /// The zygote, and the kernels started ahead.
+    async fn warm(&self, host: &SupervisorHandle, guard: &Guard) -> anyhow::Result<WarmPool> {
+        let python = PythonOptions {
+            interpreter: self.paths.python.interpreter.clone(),
+            shim_path: self.paths.python.shim_path.clone(),
+            socket_dir: self.sockets.to_owned(),
+            hash_seed: self.hash_seed(),
+        };
+        let (options, policy) = (&self.config.kernel, self.config.kernel.pool);
+        let path = format!("{}/warm", host.path());
+        let pool = WarmPool::new(python, options, guard.clone(), self.tree, &path);
+        let kept = pool.clone();
+        let spec = ChildSpec::new("warm", "warm-pool", Restart::Permanent, move |supervisor| {
+            let arguments = (kept.clone(), policy);
+            async move {
+                Ok(Actor::spawn_linked(None, Warm, arguments, supervisor)
+                    .await?
+                    .0
+                    .get_cell())
+            }
+        });
+        host.add(spec).await?;
+        Ok(pool)
+    }
+
+    /// The same on every node, and known to nobody else.
+    fn hash_seed(&self) -> u32 {
+        let seed = blake3::derive_key("nbos 2026 hash seed of kernels", self.secrets.mesh.expose().as_bytes());
+        u32::from_le_bytes([seed[0], seed[1], seed[2], seed[3]])
     }
 
     async fn gateway(

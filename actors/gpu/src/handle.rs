@@ -10,6 +10,7 @@ use ractor::rpc::CallResult;
 use ractor::{Actor, ActorRef, RpcReplyPort};
 
 use crate::actor::{Arguments, LEDGER, LedgerActor, device_name};
+use crate::awaited::Awaited;
 use crate::device::{self, GpuDevice};
 use crate::hardware::{self, Hardware, Look};
 use crate::ledger::{Bounds, Installed};
@@ -111,16 +112,14 @@ impl Gpus {
         &self.release
     }
 
-    /// Asks for devices, and waits for them as long as the request says. Dropping the future withdraws the request.
+    /// Asks for devices, and waits for them as long as the request says. Dropping the future withdraws the request, and gives back
+    /// what was just granted.
     ///
     /// # Errors
     /// [`Error::Refused`] with the reason, [`Error::Silent`].
     pub async fn lease(&self, request: LeaseRequest) -> Result<Lease, Error> {
         let within = request.within.saturating_add(ASK_DEADLINE);
-        let answer = self
-            .ask(within, |reply| message::Ledger::Lease { request, reply })
-            .await?;
-        Ok(answer?)
+        Awaited::ask(self.child(LEDGER)?, request)?.wait(within).await
     }
 
     /// Gives a lease another term and tells the new deadline.
@@ -232,7 +231,7 @@ impl Gpus {
 
     fn device(&self, index: u32) -> Result<&Hardware, Error> {
         let found = self.hardware.iter().find(|it| it.about().device.index == index);
-        found.map(|it| &**it).ok_or(Error::NoDevice {
+        found.map(|it| &**it).ok_or_else(|| Error::NoDevice {
             index,
             installed: self.installed(),
         })

@@ -9,6 +9,7 @@
 pub mod checkpoint;
 
 mod actor;
+mod awaited;
 mod device;
 mod error;
 mod fault;

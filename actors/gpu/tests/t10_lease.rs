@@ -2,6 +2,7 @@
 //! pass in microseconds.
 
 use std::path::PathBuf;
+use std::task::Poll;
 use std::time::Duration;
 
 use nbos_gpu::{
@@ -143,6 +144,29 @@ async fn waits_for_its_turn_and_not_longer() {
     tokio::task::yield_now().await;
     gpus.release(first.id).await.expect("released");
     waiting.await.expect("ran").expect("granted");
+    supervisor.stop().await.expect("stops");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_its_caller_did_not_wait_for_is_given_back() {
+    let Host {
+        supervisor,
+        gpus,
+        dir: _dir,
+        ..
+    } = host(1).await;
+    let first = gpus.lease(ask("k1", 1, Duration::ZERO)).await.expect("granted");
+    let mut waiting = Box::pin(gpus.lease(ask("k2", 1, Duration::from_secs(60))));
+    // Asks, and is not looked at again.
+    let asked = std::future::poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context).is_pending()));
+    assert!(asked.await, "it is lent to another");
+    gpus.release(first.id).await.expect("released");
+    while gpus.inventory().await.expect("answers")[0].lease.is_none() {
+        tokio::task::yield_now().await;
+    }
+    drop(waiting);
+    let granted = gpus.lease(ask("k3", 1, Duration::from_secs(1))).await;
+    granted.expect("long before the lost lease would have ended by itself");
     supervisor.stop().await.expect("stops");
 }
 
@@ -355,7 +379,7 @@ async fn tells_who_waits() {
         supervisor,
         gpus,
         dir: _dir,
-        tree: _tree,
+        ..
     } = host(2).await;
     let held = gpus.lease(ask("k1", 1, Duration::ZERO)).await.expect("granted");
     assert_eq!(gpus.line().await.expect("answers"), Line::default());

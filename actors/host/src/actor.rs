@@ -289,6 +289,7 @@ impl State {
             let info = HostInfo {
                 incarnation: around.mesh.incarnation().0,
                 replicas: u32::try_from(placed.len()).unwrap_or(u32::MAX),
+                warm: u32::try_from(around.warm.idle()).unwrap_or(u32::MAX),
                 subscription_millis: wanted * 1_000 / installed / replication,
                 gpus,
                 name,

@@ -10,8 +10,11 @@ mod load;
 mod node;
 mod plan;
 mod protocol;
+mod sizing;
+mod warm;
 
 pub use actor::{Arguments, Host};
 pub use error::Error;
 pub use node::NodeActor;
 pub use protocol::{GpuFault, HostInfo};
+pub use warm::Warm;

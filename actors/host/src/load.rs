@@ -61,6 +61,9 @@ mod tests {
             name: String::new(),
             memory_total,
             memory_used: 0,
+            utilisation: None,
+            processes: Vec::new(),
+            health: nbos_gpu::Health::Healthy,
             state,
             lease: None,
         };

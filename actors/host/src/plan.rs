@@ -55,7 +55,7 @@ pub(crate) fn plan(state: &ControlState, host: &NodeName, running: &Running) -> 
                 replica,
                 spec: record.spec.clone(),
                 membership,
-                founders: to_members(&record.founders),
+                founders: founders(record),
             })),
         }
     }
@@ -67,6 +67,17 @@ fn placed_here(record: Option<&KernelRecord>, host: &NodeName) -> Option<u64> {
         .placements()
         .find(|placement| placement.host == *host)
         .map(|placement| placement.replica)
+}
+
+/// Who may form the group. Nobody once a replica has moved: one that has been told to go, and whose process starts again before it has
+/// heard of that, has lost its log and must not vote as if nothing had been.
+fn founders(record: &KernelRecord) -> Vec<Member> {
+    let first = record.moving.is_none() && record.replicas == record.founders;
+    if first {
+        to_members(&record.founders)
+    } else {
+        Vec::new()
+    }
 }
 
 fn to_members(placements: &[Placement]) -> Vec<Member> {
@@ -112,6 +123,7 @@ mod tests {
         };
         assert_eq!(identity.replica, 2);
         assert_eq!(identity.membership.members.len(), 3);
+        assert_eq!(identity.founders, identity.membership.members);
 
         let running = Running::from([(id, (identity.replica, identity.membership.clone()))]);
         assert!(plan(&state, &host, &running).is_empty(), "nothing to do twice");
@@ -141,6 +153,7 @@ mod tests {
             (4, 3),
             "and is no member yet"
         );
+        assert!(new.founders.is_empty(), "it does not form the group");
         let step = |step| Command::AdvanceMove {
             kernel: id,
             replica: 4,

@@ -66,6 +66,8 @@ pub struct HostInfo {
     pub gpus: Vec<GpuInfo>,
     /// Replicas placed here.
     pub replicas: u32,
+    /// Kernels started ahead that wait for somebody to start one.
+    pub warm: u32,
     /// GPUs that the replicas placed here would use if all ran a cell at once, over the host's own, over the replicas of a kernel, in
     /// thousandths: `placed / installed / R` (the original system's formula).
     pub subscription_millis: u64,

@@ -16,9 +16,9 @@ mod replica;
 mod state;
 pub mod time;
 
-pub use child::{Guard, PythonOptions, run_guard};
+pub use child::{Guard, PythonOptions, WarmPool, run_guard};
 pub use core::{Member, Membership, Replacement};
 pub use id::{CellSeq, Epoch, KernelId};
 pub use message::{HeaderFields, JupyterMessage};
-pub use options::Options;
+pub use options::{Options, PoolPolicy};
 pub use replica::{Identity, ReplicaHandle, Surroundings, spawn};

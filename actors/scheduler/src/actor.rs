@@ -18,9 +18,10 @@ use crate::choice::{Cluster, Need, When, Wish, choose};
 use crate::load::Loads;
 use crate::mover;
 use crate::moves::Why;
-use crate::placement::{Candidate, place};
+use crate::policy::{Host, LimitRule, Reason, Refusal, Standing, Want, place};
 use crate::protocol::{CONTROL_PATH, Reply, Request, WATCH_PATIENCE};
 use crate::relocator::Relocator;
+use crate::scaling::{self, Scaling};
 use crate::state::{Command, ControlState, Duty, Outcome};
 use crate::upkeep::{left, upkeep};
 use nbos_kernel::protocol::{ReplicaInfo, ReplicaReply, ReplicaRequest, to_bytes};
@@ -51,6 +52,7 @@ pub struct Arguments {
     /// Replicas of a kernel.
     pub replicas: usize,
     pub loads: Loads,
+    pub scaling: Scaling,
 }
 
 pub struct State {
@@ -70,6 +72,7 @@ impl Actor for Scheduler {
         let background = vec![
             tokio::spawn(around.clone().keep_up()),
             tokio::spawn(mover::keep_moving(around.clone())),
+            tokio::spawn(scaling::keep(around.clone())),
         ];
         Ok(State {
             around,
@@ -132,6 +135,7 @@ impl State {
                 }
                 Request::Drain { host, duty } => around.drain(host, duty).await,
                 Request::Load(_) => Reply::Same,
+                Request::Scaling => Reply::Scaling(around.scaling.info(around.loads.newest())),
                 Request::Watch { version } => around.watch(version).await,
             };
             responder.send(Ok(to_bytes(&reply)));
@@ -146,22 +150,9 @@ impl Arguments {
         if let Some(record) = state.kernels.get(&id) {
             return Reply::Outcome(Outcome::Kernel(Box::new(record.clone())));
         }
-        let candidates = self.candidates(&state);
-        let Some(hosts) = place(&state, &candidates, self.replicas, spec.gpus) else {
-            let message = format!(
-                "a kernel needs {} hosts with {} GPUs each; {} of {} hosts can take it now",
-                self.replicas,
-                spec.gpus,
-                candidates
-                    .iter()
-                    .filter(|candidate| candidate.gpus >= spec.gpus)
-                    .count(),
-                state.hosts.len(),
-            );
-            return Reply::Outcome(Outcome::Refused {
-                code: "NB0602".to_owned(),
-                message,
-            });
+        let hosts = match self.place(&state, id, &spec) {
+            Ok(hosts) => hosts,
+            Err(reply) => return reply,
         };
         self.propose(Command::CreateKernel {
             id,
@@ -172,21 +163,59 @@ impl Arguments {
         .await
     }
 
-    /// Registered hosts that this node does not know to be gone. With too few of those, the others too: a host that restarts
-    /// is back before the kernel needs it.
-    fn candidates(&self, state: &ControlState) -> Vec<Candidate> {
-        let serving = state.hosts.iter().filter(|(_, record)| record.duty == Duty::Serving);
-        let all = serving.map(|(host, record)| Candidate {
-            host: host.clone(),
-            gpus: record.gpus,
-        });
-        let (mut up, down): (Vec<Candidate>, Vec<Candidate>) = all.partition(|candidate| self.is_up(&candidate.host));
-        let missing = self.replicas.saturating_sub(up.len());
-        // A majority must be up, or the kernel could not start at all.
-        if up.len() * 2 > self.replicas {
-            up.extend(down.into_iter().take(missing));
+    fn place(&self, state: &ControlState, kernel: KernelId, spec: &KernelSpec) -> Result<Vec<NodeName>, Reply> {
+        let hosts = Host::all(state, &self.loads.newest(), |host| self.standing(state, host));
+        let want = Want {
+            replicas: self.replicas,
+            gpus: spec.gpus,
+            vram: spec.vram,
+            memory: spec.memory,
+        };
+        let limit = self.scaling.limit();
+        match place(&hosts, want, limit, LimitRule::Keep) {
+            Ok(hosts) => Ok(hosts),
+            Err(refusal) => {
+                self.wait_for_hosts(state, &hosts, kernel, &refusal)?;
+                place(&hosts, want, limit, LimitRule::Ignore).map_err(|refusal| refused(&refusal))
+            }
         }
-        up
+    }
+
+    /// Has hosts added for a kernel that found no place, and refuses it for the time being. It is let through when nobody can be waited
+    /// for, or was for long enough.
+    fn wait_for_hosts(
+        &self,
+        state: &ControlState,
+        hosts: &[Host],
+        kernel: KernelId,
+        refusal: &Refusal,
+    ) -> Result<(), Reply> {
+        let back_soon = refusal.hosts_with(Reason::Away) + self.scaling.not_registered(state);
+        let lacking = refusal.lacking().saturating_sub(back_soon);
+        if lacking == 0 || !self.scaling.could_help(state, hosts, refusal.want()) {
+            return Ok(());
+        }
+        if !self.leads() {
+            // The client asks the next control node.
+            return Err(Reply::TryAgain {
+                why: "hosts are missing, and only the leader has them added".to_owned(),
+            });
+        }
+        self.scaling.lack(lacking, refusal.want().gpus);
+        if self.scaling.has_waited(kernel) {
+            Ok(())
+        } else {
+            Err(refused(refusal))
+        }
+    }
+
+    fn standing(&self, state: &ControlState, host: &NodeName) -> Standing {
+        let duty = state.hosts.get(host).map(|record| record.duty);
+        match duty {
+            Some(Duty::Draining) => Standing::Draining,
+            Some(Duty::Serving) | None if self.is_up(host) => Standing::Up,
+            Some(Duty::Serving) | None => Standing::Away,
+        }
     }
 
     /// On the control group's leader: begins the moves that nobody has to ask for.
@@ -326,6 +355,13 @@ impl Arguments {
             Ok(Err(_)) | Err(_) => Reply::Same,
         }
     }
+}
+
+fn refused(refusal: &Refusal) -> Reply {
+    Reply::Outcome(Outcome::Refused {
+        code: refusal.code().to_owned(),
+        message: refusal.to_string(),
+    })
 }
 
 /// Unix time, microseconds.

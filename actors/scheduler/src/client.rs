@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::load::HostLoad;
 use crate::moves::Move;
 use crate::protocol::{CONTROL_PATH, Reply, Request};
+use crate::scaling::ScalingInfo;
 use crate::state::{Command, ControlState, Duty, KernelRecord, Outcome, SessionRecord};
 use crate::upkeep::Left;
 use nbos_kernel::protocol::to_bytes;
@@ -130,7 +131,19 @@ impl Client {
         match self.answer(&Request::Drain { host, duty }, deadline).await? {
             Reply::Left(left) => Ok(left),
             Reply::Outcome(outcome) => Err(unexpected(outcome)),
-            Reply::State(_) | Reply::Same | Reply::TryAgain { .. } => Err(nonsense()),
+            Reply::State(_) | Reply::Same | Reply::Scaling(_) | Reply::TryAgain { .. } => Err(nonsense()),
+        }
+    }
+
+    pub(crate) async fn scaling(&self, within: Duration) -> Result<ScalingInfo, Error> {
+        let asked = self.answer(&Request::Scaling, Instant::now() + within);
+        // One control node that hangs would take longer than the caller has.
+        let late = |_| Error::Unreachable(format!("no answer within {} ms", within.as_millis()));
+        match tokio::time::timeout(within, asked).await.map_err(late)?? {
+            Reply::Scaling(info) => Ok(info),
+            Reply::Outcome(_) | Reply::State(_) | Reply::Same | Reply::Left(_) | Reply::TryAgain { .. } => {
+                Err(nonsense())
+            }
         }
     }
 
@@ -150,7 +163,7 @@ impl Client {
             Reply::State(state) => Ok(Some(state)),
             Reply::Same | Reply::TryAgain { .. } => Ok(None),
             Reply::Outcome(outcome) => Err(unexpected(outcome)),
-            Reply::Left(_) => Err(nonsense()),
+            Reply::Left(_) | Reply::Scaling(_) => Err(nonsense()),
         }
     }
 
@@ -164,7 +177,9 @@ impl Client {
     async fn ask(&self, request: &Request, deadline: Instant) -> Result<Outcome, Error> {
         match self.answer(request, deadline).await? {
             Reply::Outcome(outcome) => Ok(outcome),
-            Reply::State(_) | Reply::Same | Reply::Left(_) | Reply::TryAgain { .. } => Err(nonsense()),
+            Reply::State(_) | Reply::Same | Reply::Left(_) | Reply::Scaling(_) | Reply::TryAgain { .. } => {
+                Err(nonsense())
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::load::HostLoad;
 use crate::moves::Move;
+use crate::scaling::ScalingInfo;
 use crate::state::{ControlState, Duty, KernelRecord, SessionRecord};
 use crate::upkeep::Left;
 
@@ -91,6 +92,11 @@ impl ControlHandle {
     /// Takes a host out of service, or back into it; gives what is still on it. `NB0615` when there is no such host.
     pub async fn drain(&self, host: NodeName, duty: Duty, within: Duration) -> Result<BTreeMap<KernelId, Left>, Error> {
         self.client.drain(host, duty, within).await
+    }
+
+    /// How the cluster scales, and what its hosts told last, as one control node knows it.
+    pub async fn scaling(&self, within: Duration) -> Result<ScalingInfo, Error> {
+        self.client.scaling(within).await
     }
 
     /// Tells the control nodes what this host has to give; again every second.

@@ -10,6 +10,7 @@ use nbos_mesh::NodeName;
 use serde::{Deserialize, Serialize};
 
 use crate::load::HostLoad;
+use crate::scaling::ScalingInfo;
 use crate::state::{Command, ControlState, Duty, Outcome};
 use crate::upkeep::Left;
 
@@ -35,6 +36,8 @@ pub(crate) enum Request {
     },
     /// Empty a host, or let it serve again; answered with what is still there.
     Drain { host: NodeName, duty: Duty },
+    /// How the cluster scales, and what its hosts have to give.
+    Scaling,
     /// Answered with `State` as soon as there is a newer version, or with `Same`.
     Watch { version: u64 },
 }
@@ -45,6 +48,7 @@ pub(crate) enum Reply {
     State(Arc<ControlState>),
     Same,
     Left(BTreeMap<KernelId, Left>),
+    Scaling(ScalingInfo),
     /// The group has no leader at the moment.
     TryAgain {
         why: String,

@@ -10,6 +10,7 @@ use nbos_mesh::NodeName;
 use serde::{Deserialize, Serialize};
 
 use crate::moves::{Move, Step, Undone, Why};
+use crate::scaled::{ScaleCommand, ScaledHosts};
 
 /// Everything the control group agrees on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,8 @@ pub struct ControlState {
     pub kernels: BTreeMap<KernelId, KernelRecord>,
     /// Jupyter sessions (`/api/sessions`) by id.
     pub sessions: BTreeMap<String, SessionRecord>,
+    /// Hosts that scaling ordered.
+    pub scaled: ScaledHosts,
     /// Next replica id to give out; never reused, so a wiped replica can never pass for its predecessor.
     pub(crate) next_replica: u64,
 }
@@ -116,6 +119,8 @@ pub enum Command {
     DeleteSession {
         id: String,
     },
+    /// Orders, starts and ends hosts.
+    Scale(ScaleCommand),
 }
 
 /// What a command did. A repeated command answers as the first one did.
@@ -150,6 +155,7 @@ impl ControlState {
             Command::SetDuty { host, duty } => self.set_duty(host, duty),
             Command::PutSession { session } => self.put_session(session),
             Command::DeleteSession { id } => self.delete_session(&id),
+            Command::Scale(command) => self.scale(command),
         };
         if matches!(outcome, Outcome::Refused { .. }) {
             self.version = before;
@@ -179,6 +185,9 @@ impl ControlState {
     }
 
     fn register_host(&mut self, host: NodeName, incarnation: u64, gpus: u32) -> Outcome {
+        if self.scaled.retires(&host) {
+            return refused("NB0624", format!("host {host} is being removed"));
+        }
         // A host that is being drained stays so when its process starts anew.
         let duty = self.hosts.get(&host).map_or(Duty::Serving, |before| before.duty);
         let record = HostRecord {

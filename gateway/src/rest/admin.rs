@@ -67,6 +67,10 @@ pub(super) async fn hosts(app: web::Data<App>) -> HttpResponse {
     HttpResponse::Ok().json(app.cluster.hosts().await)
 }
 
+pub(super) async fn scaling(app: web::Data<App>) -> Result<HttpResponse, Error> {
+    Ok(HttpResponse::Ok().json(app.cluster.scaling().await?))
+}
+
 pub(super) async fn kernels(app: web::Data<App>) -> HttpResponse {
     let view = app.cluster.view();
     let infos = app.cluster.infos(view.kernels.values()).await;

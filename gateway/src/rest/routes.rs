@@ -55,6 +55,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row(Method::POST,   "/api/cluster/hosts/{name}/drain",      web::to(admin::drain)),
         row(Method::POST,   "/api/cluster/hosts/{name}/gpus/{index}/fault", web::to(admin::fault)),
         row(Method::POST,   "/api/cluster/restart",                 web::to(admin::restart)),
+        row(Method::GET,    "/api/cluster/scaling",                 web::to(admin::scaling)),
         row(Method::GET,    "/api/cluster/events",                  web::to(admin::events)),
         row(Method::GET,    "/metrics",                             web::to(admin::metrics)),
     ]

@@ -92,8 +92,8 @@ impl Report {
         let mib = |kib: u64| format!("{:.1}", kib as f64 / 1_024.0);
         self.line(&format!(
             "| memory without a kernel, all server processes, RSS MiB | 1 | {} | {} |",
-            mib(ours.idle.servers),
-            mib(theirs.idle.servers)
+            mib(ours.idle.servers + ours.idle.kernels),
+            mib(theirs.idle.servers + theirs.idle.kernels)
         ));
         self.line(&format!(
             "| memory of one kernel in the servers, RSS MiB | {kernels} | {} | {} |",

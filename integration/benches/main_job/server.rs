@@ -16,7 +16,7 @@ pub(crate) struct Server {
 pub(crate) struct Memory {
     /// Processes that are there without a kernel.
     pub(crate) servers: u64,
-    /// Python processes of kernels.
+    /// Python processes of kernels, zygotes and kernels started ahead included.
     pub(crate) kernels: u64,
 }
 
@@ -62,7 +62,8 @@ impl Server {
     pub(crate) fn memory_kib(&self) -> Memory {
         let mut memory = Memory::default();
         for process in marked(&self.mark) {
-            let is_kernel = process.command.contains("-f ");
+            // One that was forked has the command line of its zygote.
+            let is_kernel = process.command.contains("-f ") || process.command.contains("nbos_kernel.zygote");
             let place = if is_kernel {
                 &mut memory.kernels
             } else {

@@ -40,9 +40,54 @@ pub struct Host {
     /// The host's replicas: their number or their list.
     #[serde(default)]
     pub replicas: Value,
+    /// Kernels started ahead that wait for somebody to start one.
+    #[serde(default)]
+    pub warm: Option<u32>,
     /// GPUs that its replicas may ask for, in relation to those it has.
     #[serde(default)]
     pub subscription_ratio: Option<f64>,
+    /// The ratio at which no host takes more replicas now.
+    #[serde(default)]
+    pub subscription_limit: Option<f64>,
+    /// Cells in line for its GPUs.
+    #[serde(default)]
+    pub waiting: Option<u32>,
+    #[serde(default)]
+    pub memory: Option<Memory>,
+    /// Whether scaling added it.
+    #[serde(default)]
+    pub added: bool,
+}
+
+/// Bytes of main memory of a host's machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Memory {
+    pub total: u64,
+    pub available: u64,
+}
+
+/// The hosts that scaling ordered.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Scaling {
+    /// Of the control state; an answer with a lower one is older.
+    pub version: u64,
+    /// `none`, `process` or `command`.
+    pub provider: String,
+    pub min: u32,
+    pub max: u32,
+    pub subscription_limit: f64,
+    pub hosts: Vec<ScaledHost>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ScaledHost {
+    pub name: String,
+    /// Where other nodes reach it.
+    pub mesh: String,
+    /// `ordered`, `started` or `retiring`.
+    pub phase: String,
+    /// Whether it has joined.
+    pub registered: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -178,6 +223,13 @@ impl Client {
 
     pub async fn hosts(&self, within: Duration) -> Result<Vec<Host>, Error> {
         self.request(Method::GET, "/api/cluster/hosts", None, within)
+            .await?
+            .json()
+    }
+
+    /// The hosts that scaling ordered, and its bounds.
+    pub async fn scaling(&self) -> Result<Scaling, Error> {
+        self.request(Method::GET, "/api/cluster/scaling", None, ANSWER_WITHIN)
             .await?
             .json()
     }

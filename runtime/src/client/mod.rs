@@ -26,7 +26,9 @@ mod outputs;
 mod session;
 mod wire;
 
-pub use self::admin::{Drained, Gpu, Host, Kernel, Left, Move, PinnedVariable, Replica, Replicating, TreeNode};
+pub use self::admin::{
+    Drained, Gpu, Host, Kernel, Left, Memory, Move, PinnedVariable, Replica, Replicating, ScaledHost, Scaling, TreeNode,
+};
 pub use self::connection::{Framing, KernelConnection};
 pub use self::error::Error;
 pub use self::execute::{CellError, Execute, ExecuteOutcome, Silent};

@@ -1,5 +1,6 @@
 //! `nbos node`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -31,6 +32,9 @@ pub(super) struct Node {
     /// Where all state is kept; its `secrets` must be the same on every machine
     #[arg(long, value_name = "DIR", default_value = StateDir::DEFAULT)]
     state_dir: PathBuf,
+    /// Address of a host that is not in the configuration: one that scaling ordered, with the GPUs that [scheduler] hosts says
+    #[arg(long, value_name = "IP:PORT")]
+    mesh: Option<SocketAddr>,
     /// Your own interpreter instead of a private environment
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
@@ -60,7 +64,10 @@ impl Node {
         if self.supervised {
             handle.fire_at_stdin_eof();
         }
-        let config = load(&Source::find(self.config.as_deref()), &environment(), Ports::AsWritten)?.config;
+        let mut config = load(&Source::find(self.config.as_deref()), &environment(), Ports::AsWritten)?.config;
+        if let Some(mesh) = self.mesh.filter(|_| config.node(&self.name).is_none()) {
+            config.add_host(&self.name, mesh);
+        }
         if config.node(&self.name).is_none() {
             let known: Vec<_> = config.nodes.iter().map(|node| node.name.as_str()).collect();
             return Err(Error::UnknownNode {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use nbos_scheduler::{NAME_PREFIX, Provider, is_command};
+
 use super::error::{
     BAD_NAME, BAD_VALUE, CONTROL_COUNT, DUPLICATE_ADDRESS, DUPLICATE_NAME, GATEWAY_ADDRESS, NO_NODES, Problem,
     TOO_MANY_REPLICAS,
@@ -32,6 +34,7 @@ pub(super) fn check(config: &ClusterConfig) -> Vec<Problem> {
     check_names(config, &mut problems);
     check_addresses(config, &mut problems);
     check_counts(config, &mut problems);
+    check_scaling(config, &mut problems);
     problems
 }
 
@@ -117,6 +120,51 @@ fn check_counts(config: &ClusterConfig, problems: &mut Vec<Problem>) {
     if config.with_role(Role::Gateway).next().is_none() {
         let message = "no node has the role `gateway`: Jupyter clients could not reach the cluster";
         problems.push(Problem::new(GATEWAY_ADDRESS, "[[node]], key `roles`", message));
+    }
+}
+
+/// Hosts that scaling orders share names and addresses with nobody.
+fn check_scaling(config: &ClusterConfig, problems: &mut Vec<Problem>) {
+    let hosts = &config.scheduler.hosts;
+    let mut refuse = |message: String| problems.push(Problem::new(BAD_VALUE, "[scheduler], key `hosts`", message));
+    let commands = [("start", &hosts.start), ("stop", &hosts.stop)];
+    for (key, command) in commands {
+        match (hosts.provider, command) {
+            (Provider::Command, None) => refuse(format!("the provider `command` needs a command `{key}`")),
+            (Provider::Command, Some(text)) if !is_command(text) => {
+                refuse(format!(
+                    "`{key}` is not a command: it is empty or a quote is not closed"
+                ));
+            }
+            (Provider::None | Provider::Process, Some(_)) => {
+                refuse(format!("`{key}` is for the provider `command` alone"));
+            }
+            (Provider::Command, Some(_)) | (Provider::None | Provider::Process, None) => {}
+        }
+    }
+    if hosts.provider == Provider::None {
+        return;
+    }
+    let there = config.with_role(Role::Host).count();
+    let (min, max) = (hosts.min, hosts.max);
+    if min > max || usize::try_from(max).is_ok_and(|max| max < there) {
+        refuse(format!(
+            "`min` = {min}, `max` = {max} and {there} hosts of the file do not fit together"
+        ));
+    }
+    let ports = u32::from(hosts.mesh.port())..u32::from(hosts.mesh.port()) + max;
+    for node in &config.nodes {
+        if node.name.starts_with(NAME_PREFIX) {
+            refuse(format!(
+                "names of added hosts begin with `{NAME_PREFIX}`; node {} must not",
+                node.name
+            ));
+        }
+        for address in [Some(node.mesh), node.gateway].into_iter().flatten() {
+            if address.ip() == hosts.mesh.ip() && ports.contains(&u32::from(address.port())) {
+                refuse(format!("added hosts may get {address}, which node {} has", node.name));
+            }
+        }
     }
 }
 

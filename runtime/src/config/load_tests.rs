@@ -44,6 +44,7 @@ fn shipped_file_states_the_defaults() {
     assert_eq!(config.python, PythonTable::default());
     assert_eq!(config.kernel, nbos_kernel::Options::default());
     assert_eq!(config.objects, nbos_objects::Options::default());
+    assert_eq!(config.scheduler, nbos_scheduler::Options::default());
     assert_eq!(config.mesh, nbos_mesh::Options::default());
     assert_eq!(config.gateway, nbos_gateway::Options::default());
     let names: Vec<_> = config.nodes.iter().map(|node| node.name.as_str()).collect();
@@ -250,6 +251,25 @@ fn gateway_role_and_address_belong_together() {
         &["h1", "`gateway`"],
     );
     refused(&GOOD.replace(", \"gateway\"]", "]"), "NB0112", &["h1", "`gateway`"]);
+}
+
+#[test]
+fn hosts_to_be_added() {
+    let with = |hosts: &str| format!("{GOOD}\n[scheduler]\nhosts = {{ {hosts} }}\n");
+    let good = with(r#"provider = "process", min = 1, max = 8, gpus = { simulated = 4 }"#);
+    let config = load_text(&good, &[], Ports::AsWritten).unwrap().config;
+    assert_eq!((config.scheduler.hosts.min, config.scheduler.hosts.max), (1, 8));
+    for (wrong, part) in [
+        (r#"provider = "process", min = 9, max = 8"#, "`min` = 9"),
+        (r#"provider = "process", max = 0"#, "`max` = 0"),
+        (r#"provider = "process", mesh = "127.0.0.1:7590""#, "127.0.0.1:7601"),
+        (r#"provider = "process", start = "x""#, "`command` alone"),
+        (r#"provider = "command", start = "x""#, "`stop`"),
+        (r#"provider = "command", start = "x 'y", stop = "z""#, "quote"),
+    ] {
+        refused(&with(wrong), "NB0103", &["[scheduler]", part]);
+    }
+    refused(&good.replace("\"h1\"", "\"auto-1\""), "NB0103", &["auto-1"]);
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub struct ClusterConfig {
     #[serde(default)]
     pub objects: nbos_objects::Options,
     #[serde(default)]
+    pub scheduler: nbos_scheduler::Options,
+    #[serde(default)]
     pub mesh: nbos_mesh::Options,
     #[serde(default)]
     pub gateway: nbos_gateway::Options,
@@ -34,6 +36,17 @@ pub struct ClusterConfig {
 impl ClusterConfig {
     pub fn node(&self, name: &str) -> Option<&NodeTable> {
         self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// A host that scaling ordered.
+    pub fn add_host(&mut self, name: &str, mesh: SocketAddr) {
+        self.nodes.push(NodeTable {
+            name: name.to_owned(),
+            roles: vec![Role::Host],
+            mesh,
+            gateway: None,
+            gpus: Some(self.scheduler.hosts.gpus),
+        });
     }
 
     /// Nodes that have a role, in the order of the file.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::table::table;
-use crate::client::{Gpu, Host, Kernel, Replica};
+use crate::client::{Gpu, Host, Kernel, Memory, Replica};
 
 /// Characters of an id that tell kernels apart.
 const SHORT_ID: usize = 8;
@@ -13,14 +13,16 @@ pub(crate) fn hosts(hosts: &[Host]) -> String {
         return "no hosts\n".into();
     }
     let rows = hosts.iter().map(|host| {
-        let leased = host.gpus.iter().filter(|gpu| !gpu.lease.is_null()).count();
         [
             host.name.clone(),
             host.status.clone(),
-            format!("{leased} of {} leased{}", host.gpus.len(), out_of_order(&host.gpus)),
+            gpus(&host.gpus),
+            host.waiting.map_or_else(|| "-".into(), |waiting| waiting.to_string()),
             count(&host.replicas),
+            host.warm.map_or_else(|| "-".into(), |warm| warm.to_string()),
             host.subscription_ratio
                 .map_or_else(|| "-".into(), |ratio| format!("{ratio:.2}")),
+            host.memory.map_or_else(|| "-".into(), memory),
             host.gpus
                 .iter()
                 .filter(|gpu| !gpu.lease.is_null())
@@ -29,10 +31,41 @@ pub(crate) fn hosts(hosts: &[Host]) -> String {
                 .join(", "),
         ]
     });
-    table(
-        ["HOST", "STATUS", "GPUS", "REPLICAS", "SUBSCRIBED", "LEASES"],
-        &rows.collect::<Vec<_>>(),
-    )
+    let header = [
+        "HOST",
+        "STATUS",
+        "GPUS",
+        "WAITING",
+        "REPLICAS",
+        "WARM",
+        "SUBSCRIBED",
+        "MEMORY",
+        "LEASES",
+    ];
+    let mut text = table(header, &rows.collect::<Vec<_>>());
+    if let Some(limit) = hosts.iter().find_map(|host| host.subscription_limit) {
+        text.push_str(&format!("\nhosts are subscribed up to {limit:.2} now\n"));
+    }
+    text
+}
+
+/// `2 free, 1 leased, 1 clearing`; what there is none of is left out, except free ones.
+fn gpus(gpus: &[Gpu]) -> String {
+    let count = |state: &str| gpus.iter().filter(|gpu| gpu.state == state).count();
+    let mut text = format!("{} free", count("free"));
+    for state in ["leased", "clearing", "quarantined", "failed"] {
+        let count = count(state);
+        if count > 0 {
+            text.push_str(&format!(", {count} {state}"));
+        }
+    }
+    text
+}
+
+/// `12 of 64 GiB free`
+fn memory(memory: Memory) -> String {
+    let gib = |bytes: u64| bytes >> 30;
+    format!("{} of {} GiB free", gib(memory.available), gib(memory.total))
 }
 
 pub(crate) fn kernels(kernels: &[Kernel]) -> String {
@@ -118,14 +151,6 @@ fn replica(replica: &Replica) -> String {
     }
 }
 
-/// Which devices are not lent to anybody, and why.
-fn out_of_order(gpus: &[Gpu]) -> String {
-    let broken = gpus
-        .iter()
-        .filter(|gpu| matches!(gpu.state.as_str(), "quarantined" | "failed"));
-    broken.map(|gpu| format!(", {} {}", gpu.index, gpu.state)).collect()
-}
-
 fn lease(gpu: &Gpu) -> String {
     let holder = match &gpu.lease {
         Value::Object(lease) => lease.get("kernel").map_or_else(|| gpu.lease.to_string(), plain),
@@ -158,15 +183,19 @@ mod tests {
     #[test]
     fn hosts_with_leases() {
         let answer = json!([
-            {"name": "h1", "incarnation": 7, "status": "up", "replicas": 2, "subscription_ratio": 0.5, "gpus": [
-                {"index": 0, "uuid": "u", "name": "sim", "lease": {"kernel": "12345678-aaaa", "epoch": 3}},
-                {"index": 1, "uuid": "v", "name": "sim", "state": "failed", "lease": null}]},
+            {"name": "h1", "incarnation": 7, "status": "up", "replicas": 2, "warm": 1, "subscription_ratio": 0.5, "subscription_limit": 6.5,
+             "waiting": 3, "memory": {"total": 68_719_476_736_u64, "available": 12_884_901_888_u64}, "gpus": [
+                {"index": 0, "uuid": "u", "name": "sim", "state": "leased", "lease": {"kernel": "12345678-aaaa", "epoch": 3}},
+                {"index": 1, "uuid": "v", "name": "sim", "state": "free", "lease": null},
+                {"index": 2, "uuid": "w", "name": "sim", "state": "failed", "lease": null}]},
             {"name": "h2", "status": "suspected", "replicas": [], "subscription_ratio": null, "gpus": []},
         ]);
         let expected = "\
-HOST  STATUS     GPUS                     REPLICAS  SUBSCRIBED  LEASES
-h1    up         1 of 2 leased, 1 failed  2         0.50        0:12345678
-h2    suspected  0 of 0 leased            0         -
+HOST  STATUS     GPUS                        WAITING  REPLICAS  WARM  SUBSCRIBED  MEMORY             LEASES
+h1    up         1 free, 1 leased, 1 failed  3        2         1     0.50        12 of 64 GiB free  0:12345678
+h2    suspected  0 free                      -        0         -     -           -
+
+hosts are subscribed up to 6.50 now
 ";
         assert_eq!(hosts(&serde_json::from_value::<Vec<Host>>(answer).unwrap()), expected);
         assert_eq!(hosts(&[]), "no hosts\n");

@@ -6,16 +6,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nbos_scheduler::Provider;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tracing::error;
 
 use super::child::{NodeProcess, keep_running};
 use super::error::Error;
-use super::{ports, ready};
+use super::{ports, ready, scaled};
 use crate::client::Client;
 use crate::config::Loaded;
-use crate::connection::Connection;
+use crate::connection::{Connection, NodeEntry};
 use crate::python::PythonEnv;
 use crate::secrets::Secrets;
 use crate::state_dir::{Lock, StateDir, write_private};
@@ -90,6 +91,15 @@ impl Cluster {
                 stop.clone(),
             ));
         }
+        if loaded.config.scheduler.hosts.provider == Provider::Process {
+            let template = scaled::Template {
+                state: state.clone(),
+                client: client(&connection),
+                pids,
+                program,
+            };
+            tasks.spawn(scaled::keep(template, stop));
+        }
         let replicas = loaded.config.cluster.replicas;
         Ok(Self {
             state,
@@ -108,8 +118,7 @@ impl Cluster {
 
     /// A client of its gateways.
     pub fn client(&self) -> Client {
-        let urls = self.connection.urls.iter().map(String::as_str);
-        Client::new(urls, &self.connection.token).expect("invariant: the addresses come from parsed ones")
+        client(&self.connection)
     }
 
     /// Returns when a kernel can start: as many hosts are up as it has replicas.
@@ -137,7 +146,7 @@ impl Cluster {
 
 /// The process ids in `connection.json`.
 #[derive(Debug)]
-struct Pids {
+pub(super) struct Pids {
     state: StateDir,
     connection: Mutex<Connection>,
 }
@@ -149,17 +158,41 @@ impl Pids {
         if let Some(node) = connection.nodes.iter_mut().find(|node| node.name == name) {
             node.pid = pid;
         }
+        self.write(&connection);
+    }
+
+    /// A node beyond those of the configuration was started.
+    pub(super) fn put(&self, entry: NodeEntry) {
+        let mut connection = self.connection.lock();
+        connection.nodes.retain(|node| node.name != entry.name);
+        connection.nodes.push(entry);
+        self.write(&connection);
+    }
+
+    /// It has ended for good.
+    pub(super) fn remove(&self, name: &str) {
+        let mut connection = self.connection.lock();
+        connection.nodes.retain(|node| node.name != name);
+        self.write(&connection);
+    }
+
+    /// Under the lock: two restarts at once must not swap their files.
+    fn write(&self, connection: &Connection) {
         if connection.nodes.iter().any(|node| node.pid == 0) {
             return;
         }
-        // Written under the lock: two restarts at once must not swap their files.
         if let Err(error) = connection.write(&self.state) {
             error!(%error, "cannot write connection.json");
         }
     }
 }
 
-fn arguments(node: &str, state: &StateDir) -> Vec<OsString> {
+fn client(connection: &Connection) -> Client {
+    let urls = connection.urls.iter().map(String::as_str);
+    Client::new(urls, &connection.token).expect("invariant: the addresses come from parsed ones")
+}
+
+pub(super) fn arguments(node: &str, state: &StateDir) -> Vec<OsString> {
     let running = state.running_config();
     let words = ["node", node, "--supervised", "--config"].map(OsString::from);
     let paths = [

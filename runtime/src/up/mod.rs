@@ -7,6 +7,7 @@ mod error;
 mod log_file;
 mod ports;
 mod ready;
+mod scaled;
 
 pub use self::cluster::{Cluster, Plan};
 pub use self::error::Error;

@@ -48,7 +48,7 @@ impl Checkpointer {
     /// # Errors
     /// [`Error::Unavailable`] with the reason.
     pub fn probe(library: Option<&Path>) -> Result<Self, Error> {
-        let path = library.map_or(OsStr::new(LIBRARY), Path::as_os_str);
+        let path = library.map_or_else(|| OsStr::new(LIBRARY), Path::as_os_str);
         let driver = Driver::load(path).map_err(|error| Error::Unavailable(error.to_string()))?;
         let refused = |what: &str, code: sys::Code| Error::Unavailable(format!("{what} returned error {code}"));
         // Restoring needs a driver that is kept awake, by persistence mode or by this.

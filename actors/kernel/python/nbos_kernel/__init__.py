@@ -11,7 +11,10 @@ Modules, from the wire upwards:
 - ``side``        the socket, its reader thread, and what happens when the node is gone
 - ``shield``      which moments of a cell an interrupt may cut
 - ``app``         start-up, without what a kernel under a replica does not need
+- ``zygote``      imports once and forks kernels; ``given``  what a kernel that was started ahead is told
 - ``devices``     the GPUs lent to the running cell
+- ``offload``     what the session has on them: only while a cell runs. ``residents``: torch's tensors, by ``homes`` and ``cuda``
+- ``simulated``   memory of simulated GPUs
 - ``debugger``    debugpy, loaded only when someone debugs
 - ``kernel``      ipykernel's request handling with capture and apply hooked in
 - ``static``      which names can a cell touch (before it runs)

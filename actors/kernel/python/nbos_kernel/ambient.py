@@ -46,6 +46,9 @@ class Provider:
     def read(self) -> Any:
         raise NotImplementedError
 
+    def moved(self) -> None:
+        """Before the first cell the kernel was given its variables and its directory: they are its start."""
+
     def full(self) -> Any:
         """As `read`, in a full pass: there is time to look closely."""
         return self.read()
@@ -63,6 +66,11 @@ class Directory(Provider):
         self._shell = shell
         self._start = os.getcwd()
         self._seen: Any = None
+
+    def moved(self) -> None:
+        self._start = os.getcwd()
+        self._shell.starting_dir = self._start
+        self._shell.user_ns["_dh"][:] = [Path(self._start)]
 
     def unchanged(self, scope: Scope) -> bool:
         try:
@@ -108,6 +116,9 @@ class Environment(Provider):
         self._changes: dict[str, str | None] = {}
         self._raw: Any = None
 
+    def moved(self) -> None:
+        self._seen = dict(os.environ)
+
     def unchanged(self, scope: Scope) -> bool:
         raw = getattr(os.environ, "_data", None)  # the undecoded variables
         same = raw is not None and raw == self._raw
@@ -140,6 +151,9 @@ class SearchPath(Provider):
     key = "@path"
 
     def __init__(self) -> None:
+        self._start = list(sys.path)
+
+    def moved(self) -> None:
         self._start = list(sys.path)
 
     def read(self) -> Any:

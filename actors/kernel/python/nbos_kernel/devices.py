@@ -24,6 +24,8 @@ class Device:
 
     index: int
     uuid: str
+    # Of a simulated one: the directory that stands for its memory (see ``simulated``).
+    simulated: str | None = None
 
 
 def gpus() -> list[Device]:
@@ -32,19 +34,19 @@ def gpus() -> list[Device]:
 
 
 @contextmanager
-def lent(metadata: Any) -> Iterator[None]:
+def lent(metadata: Any) -> Iterator[tuple[Device, ...]]:
     """Makes known what a request's metadata says is lent to its cell."""
     global _lent
     devices = _devices(metadata)
     if not devices:
-        yield
+        yield ()
         return
     text = ",".join(device.uuid for device in devices)
     before = {name: os.environ.get(name) for name in _VARIABLES}
     _lent = devices
     os.environ.update(dict.fromkeys(_VARIABLES, text))
     try:
-        yield
+        yield devices
     finally:
         _lent = ()
         for name, value in before.items():
@@ -59,4 +61,4 @@ def lent(metadata: Any) -> Iterator[None]:
 def _devices(metadata: Any) -> tuple[Device, ...]:
     nbos = metadata.get("nbos") if isinstance(metadata, dict) else None
     named = nbos.get("devices") if isinstance(nbos, dict) else None
-    return tuple(Device(int(device["index"]), str(device["uuid"])) for device in named or ())
+    return tuple(Device(int(it["index"]), str(it["uuid"]), str(it["simulated"]) if it.get("simulated") else None) for it in named or ())

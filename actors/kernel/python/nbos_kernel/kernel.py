@@ -22,12 +22,16 @@ from ipykernel.ipkernel import IPythonKernel
 from IPython.core.interactiveshell import ExecutionResult
 from traitlets import Type
 
-from nbos_kernel import devices, static
+from nbos_kernel import devices, simulated, static
 from nbos_kernel.apply import Apply
 from nbos_kernel.audit import Audit
 from nbos_kernel.capture import Capture
 from nbos_kernel.chunks import Interrupted
+from nbos_kernel.cuda import CUDA
 from nbos_kernel.delta import Delta
+from nbos_kernel.given import move
+from nbos_kernel.offload import Failed, Offload
+from nbos_kernel.residents import Residents
 from nbos_kernel.scrub import Scrub
 from nbos_kernel.session import Session
 from nbos_kernel.shield import Shield
@@ -47,7 +51,7 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
     async def run_ast_nodes(self, nodelist: Any, cell_name: str, *args: Any, **kwargs: Any) -> Any:
         try:
             self.kernel.about_to_run(nodelist, cell_name)
-        except (KeyboardInterrupt, TimeoutError) as error:  # while it waited for variables to arrive
+        except (KeyboardInterrupt, TimeoutError, Failed) as error:  # while it waited for variables to arrive, or for its GPUs' memory
             result = kwargs.get("result", args[-1] if args else None)
             if isinstance(result, ExecutionResult):
                 result.error_in_exec = error
@@ -65,6 +69,11 @@ class Kernel(IPythonKernel):
         # Received and not applied yet; the replica waits for each answer before it sends more.
         self._frames: collections.deque[tuple[dict[str, Any], list[Body]]] = collections.deque()
         self._shield = Shield()
+        # How many GPUs the running cell has, and what is on them while it runs.
+        self._devices = 0
+        self._offload = Offload()
+        self._offload.add(Residents(CUDA))
+        self._offload.add(simulated.MEMORY)
         self._state = Session(self.shell)
         self._capture = Capture(self._state)
         self._apply = Apply(self._state)
@@ -144,6 +153,8 @@ class Kernel(IPythonKernel):
             plan.everything = True
         while self._state.deferred and (keys := self._capture.deferred()):
             self._bring(keys)  # more may be in reach of what arrives
+        if self._devices:
+            self._offload.bring_back(self._devices)
         try:
             self._capture.planned()
         except Exception:  # noqa: BLE001 - code that cannot be analysed can still run
@@ -201,7 +212,7 @@ class Kernel(IPythonKernel):
                 static.add_source(str(expression), self.shell.transform_cell, self._main_plan)
         try:
             self._shield.arm()
-            with devices.lent(self.get_parent().get("metadata")):
+            with self._gpus(request):
                 reply = await super().do_execute(
                     code, silent, store_history, user_expressions, allow_stdin, cell_meta=cell_meta, cell_id=cell_id
                 )
@@ -221,6 +232,27 @@ class Kernel(IPythonKernel):
             else:
                 self._state.pass_over_new_names()
         return reply
+
+    @contextmanager
+    def _gpus(self, request: str | None) -> Iterator[None]:
+        """The GPUs of a cell, with what the session keeps on them. Between cells it is in host memory."""
+        with devices.lent(self.get_parent().get("metadata")) as lent:
+            self._devices = len(lent)
+            try:
+                yield
+            finally:
+                self._devices = 0
+                if lent:
+                    self._shield.disarm()
+                    self._give_back(request, lent)
+
+    def _give_back(self, request: str | None, lent: tuple[devices.Device, ...]) -> None:
+        start = time.perf_counter()
+        left = [{"index": lent[it.position].index, "bytes": it.bytes, "why": it.why}
+                for it in self._offload.give_back() if it.position < len(lent)]
+        took = int((time.perf_counter() - start) * 1e6)
+        if self._side is not None and request is not None:
+            self._side.send({"t": "released", "msg_id": request, "took_us": took, "left": left})
 
     def _error_reply(self, error: BaseException) -> dict[str, Any]:
         """ipykernel sends no reply at all when an exception leaves it here; a client would wait for ever."""
@@ -286,11 +318,12 @@ class Kernel(IPythonKernel):
         assert self._side is not None
         if header["t"] == "touches":
             code, names = _question(header)
+            self._arrivals += 1  # a pass over the session gives way
             why = "another cell runs" if self._running else self._capture.gpu(code)
             self._side.send({"t": "touched", "id": header.get("id"), "names": self._capture.touches(code, names) if names else [],
                              "gpu": {"may": why is not None, "why": why}})
             return
-        if header["t"] not in ("apply", "scrub"):
+        if header["t"] not in ("apply", "scrub", "begin"):
             self._side.die(EXIT_PROTOCOL, f"NB0903: a frame of unknown type {header['t']!r:.80}")
         self._arrivals += 1
         with self._arrived:
@@ -319,8 +352,20 @@ class Kernel(IPythonKernel):
             if self._audit is not None:
                 delta = self._audit.checked(delta)
             self._side_send({"kind": "scrub", "msg_id": None, "scrub": header.get("id")}, delta, start)
+        elif header["t"] == "begin":
+            self._begin(header)
         else:
             self._install(header, bodies)
+
+    def _begin(self, header: dict[str, Any]) -> None:
+        """A kernel that was started ahead is taken: now it is known for whom."""
+        assert self._side is not None
+        try:
+            move(header["env"], header["cwd"])
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            self._side.die(EXIT_PROTOCOL, f"NB0903: a begin frame that cannot be followed: {type(error).__name__}: {error}")
+        self._state.moved()
+        self._side.send({"t": "begun"})
 
     def _install(self, header: dict[str, Any], bodies: list[Body]) -> None:
         assert self._side is not None

@@ -8,7 +8,7 @@ A cell touches none when all that it can run is known to stay on the processor:
   are given something that lives on one; with a library loaded that takes the place of such packages (`_TAKEOVERS`),
   none but the standard library is. All others may: torch, jax, cupy, tensorflow, and any that is not known.
 - Every object that it can reach is plain data or an instance of a class of such a package or of the notebook.
-- A torch tensor in host memory may be read: compared, computed with, shown, and asked what is in `_LOOKS`. Whatever else tensors can do, ``to`` and ``backward`` above all, may move it.
+- A torch tensor in host memory that is not of a GPU (``homes``) may be read: compared, computed with, shown, and asked what is in `_LOOKS`. Whatever else tensors can do, ``to`` and ``backward`` above all, may move it.
 
 What hangs from IPython and from patched modules (``places``) runs unasked and counts as reached. Objects are looked
 through as they are now, for `_BUDGET` at most: more than that may lead anywhere.
@@ -22,17 +22,22 @@ import collections
 import dis
 import functools
 import gc
+import importlib.machinery
+import itertools
 import sys
 import time
 import types
+import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from IPython.core.inputtransformer2 import TransformerManager
 
 from nbos_kernel import static
+from nbos_kernel.homes import HOMES
 from nbos_kernel.kinds import ATOMS, is_loose, is_notebook_class
-from nbos_kernel.modules import TRACKED
+from nbos_kernel.modules import PREFIX as MODULE_PREFIX
+from nbos_kernel.modules import TRACKED, below_installation
 from nbos_kernel.pins import Placeholder
 from nbos_kernel.places import PLACE_PREFIX
 from nbos_kernel.session import Session
@@ -53,7 +58,7 @@ _STDLIB = sys.stdlib_module_names - frozenset(
 # Libraries that compute on the processor, and those that these bring along.
 _PACKAGES = frozenset(
     "numpy pandas scipy sklearn matplotlib mpl_toolkits seaborn statsmodels patsy PIL dateutil pytz tzdata six cycler kiwisolver "
-    "contourpy pyparsing packaging tqdm joblib threadpoolctl requests urllib3 certifi idna charset_normalizer tabulate "
+    "contourpy pyparsing pyarrow packaging tqdm joblib threadpoolctl requests urllib3 certifi idna charset_normalizer tabulate "
     "matplotlib_inline".split()
 )
 # Of IPython, only what shows things.
@@ -64,6 +69,7 @@ _TAKEOVERS = frozenset("cudf cuml cupy sklearnex daal4py fireducks modin".split(
 _RISKS = {
     "numpy": frozenset("load ctypeslib f2py read_array".split()),
     "pandas": frozenset("eval query read_pickle read_hdf".split()),
+    "pyarrow": frozenset({"cuda", "flight", "deserialize", "read_serialized"}),
     "joblib": frozenset({"load", "Memory"}),
     "matplotlib": frozenset({"use", "switch_backend"}),
     "asyncio": frozenset({"all_tasks", "create_subprocess_exec", "create_subprocess_shell", "subprocess_exec", "subprocess_shell"}),
@@ -107,6 +113,8 @@ _LOOKS = frozenset(
 )
 _WARNINGS, _FIGURES = PLACE_PREFIX + "registry:warnings", PLACE_PREFIX + "pyplot"
 _PLAIN_CONTAINERS = frozenset({list, tuple, set, frozenset, collections.deque})
+# Long lists of these are looked through as one, so many levels deep.
+_ROWS, _MANY, _FLAT = frozenset({list, tuple, dict}), 100, 2
 _TABLES = frozenset({dict, collections.OrderedDict, collections.defaultdict, collections.Counter, types.MappingProxyType})
 
 
@@ -188,8 +196,9 @@ class _Search:
             self._code(code, self._space)
         self._whole()
         for member, value in list(self._session.places.now.items()):
-            # Warnings are told apart by class, without a call. An open figure is drawn by cells that have changed it.
-            if member != _WARNINGS and (member != _FIGURES or "matplotlib" in self._roots):
+            # Warnings are told apart by class, without a call. An open figure is drawn by cells that have changed it. What is
+            # in a module of the notebook runs only where it is reached.
+            if member != _WARNINGS and not member.startswith(MODULE_PREFIX) and (member != _FIGURES or "matplotlib" in self._roots):
                 self._work.append((value, member.partition(":")[2]))
         self._whole()
         for root in self._roots & _RISKS.keys():
@@ -232,7 +241,7 @@ class _Search:
         module = sys.modules.get(name)
         if module is not None:
             self._work.append((module, name))
-        elif self._trusts(name):
+        elif self._trusts(name) and _is_installed(name.partition(".")[0]):
             self._roots.add(name.partition(".")[0])
         else:
             raise Doubt(f"it imports {name or 'a module beside it'}")
@@ -269,11 +278,19 @@ class _Search:
             else:
                 self._instance(obj, cls, path)
 
-    def _push(self, values: Iterable[Any], path: str) -> None:
+    def _push(self, values: Iterable[Any], path: str, depth: int = 0) -> None:
         values = list(values)
-        if not ATOMS.issuperset(map(type, values)):
-            self._keep.append(values)
-            self._work += [(value, path) for value in values if type(value) not in ATOMS]
+        kinds = set(map(type, values)) - ATOMS
+        if not kinds:
+            return
+        if depth < _FLAT and kinds <= _ROWS and len(values) > _MANY:
+            # Rows of plain values, most likely: no Python code runs for each.
+            rows = [value for value in values if type(value) in _ROWS]
+            self._push(itertools.chain.from_iterable(rows), path, depth + 1)
+            self._push(itertools.chain.from_iterable(row.values() for row in rows if type(row) is dict), path, depth + 1)
+            return
+        self._keep.append(values)
+        self._work += [(value, path) for value in values if type(value) not in ATOMS]
 
     def _module(self, module: types.ModuleType, path: str) -> None:
         name = module.__name__
@@ -359,6 +376,10 @@ class _Search:
             return None  # a compiled function of a trusted package
         if name == "numpy.ufunc" and "(vectorized)" in obj.__name__:
             raise Doubt(f"'{path}' hides a function")
+        if isinstance(obj, weakref.ReferenceType):
+            self._push((obj(),), path)
+        elif cls in (weakref.ProxyType, weakref.CallableProxyType):
+            raise Doubt(f"'{path}' stands for another object")
         self._work.append((cls, path))
         dtype = getattr(obj, "dtype", None) if cls.__module__ == "numpy" else None
         if dtype is not None and getattr(dtype, "hasobject", False):
@@ -378,12 +399,22 @@ class _Search:
         torch = sys.modules["torch"]
         if tensor.device.type not in ("cpu", "meta"):
             raise Doubt(f"'{path}' is a tensor on {tensor.device}")
+        if HOMES.of(tensor.untyped_storage()) is not None:
+            raise Doubt(f"'{path}' is a tensor of a GPU")
         if torch._C._len_torch_function_stack() or tensor._backward_hooks:
             raise Doubt(f"'{path}' is a tensor that calls functions")
         self._tensor = path
         self._push(tensor.__dict__.values(), path)
         if tensor.is_leaf and tensor.grad is not None:
             self._work.append((tensor.grad, path))
+
+
+def _is_installed(package: str) -> bool:
+    """Whether an import would find it where libraries are, not a file of that name beside the notebook. One that does not exist runs nothing."""
+    if package in sys.builtin_module_names:
+        return True
+    spec = importlib.machinery.FrozenImporter.find_spec(package) or importlib.machinery.PathFinder.find_spec(package)
+    return spec is None or spec.origin in ("frozen", "built-in") or (spec.origin is not None and below_installation(spec.origin))
 
 
 # Sources.

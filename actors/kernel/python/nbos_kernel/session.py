@@ -13,6 +13,7 @@ from nbos_kernel import memoizers, optimizers, rebuild, traits  # noqa: F401 - r
 from nbos_kernel.ambient import Provider, providers
 from nbos_kernel.chunks import Chunks
 from nbos_kernel.codec import Codec
+from nbos_kernel.cuda import CUDA, CudaRandom
 from nbos_kernel.deferred import Deferred
 from nbos_kernel.figures import Pyplot
 from nbos_kernel.groups import CLASS_PREFIX, Group, Groups, is_class
@@ -46,7 +47,7 @@ class Session:
         rebuild.Context.shell = shell
         self.history = History(shell)
         self.imports = Imports()
-        self.ambient: list[Provider] = [*providers(shell), Torch()]
+        self.ambient: list[Provider] = [*providers(shell), Torch(), CudaRandom(CUDA)]
         patches = Patches(self.namespace)
         self.places = Places([Modules(), patches, Tables(patches), Logging(), *registries(), *libraries(), Pyplot()])
         # The environment and sys.path are changes already; everything else is sent once, so that replicas start alike.
@@ -78,6 +79,11 @@ class Session:
         self.ambient += [Extensions(shell), *settings(shell), self._hidden]
         self._parts = Parts(shell)
         self.codec.refresh()
+
+    def moved(self) -> None:
+        """The kernel was given its variables and its directory, before its first cell."""
+        for provider in self.ambient:
+            provider.moved()
 
     def settle(self) -> None:
         """After an apply."""

@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from nbos_kernel import arrays
+from nbos_kernel.homes import HOMES
 from nbos_kernel.kinds import is_notebook_class
 from nbos_kernel.pins import BOOK, Pin, PinnedError, Placeholder, describe, pin_of
 from nbos_kernel.registry import reduces, reduces_all
@@ -58,6 +59,9 @@ def reduce_storage(pickler: StatePickler, storage: Any) -> Any:
             return borrow, (lender, storage.data_ptr() - arrays.address(lender), storage.nbytes())
     here = storage if storage.device.type == "cpu" else storage.cpu()
     content = pickle.PickleBuffer(memory(here)) if here.nbytes() else b""
+    position = HOMES.of(storage) if here is storage else storage.device.index if storage.device.type == "cuda" else None
+    if position is not None:
+        return of_device, (content, storage.nbytes(), position)
     return own, (content, storage.nbytes(), str(storage.device), bool(storage.device.type == "cpu" and storage.is_shared()))
 
 
@@ -208,6 +212,13 @@ def own(content: Any, size: int, device: str, shared: bool) -> Any:
     return storage if device == "cpu" else torch.empty(0, dtype=torch.uint8).set_(storage, 0, (size,), (1,)).to(device).untyped_storage()
 
 
+def of_device(content: Any, size: int, position: int) -> Any:
+    """What was on a GPU: here in host memory, until a cell with GPUs runs."""
+    storage = own(content, size, "cpu", False)
+    HOMES.note(storage, position)
+    return storage
+
+
 def borrow(array: Any, offset: int, size: int) -> Any:
     """A storage in the memory of an array."""
     import torch
@@ -221,7 +232,8 @@ def typed(storage: Any, dtype: Any) -> Any:
     return torch.storage.TypedStorage(wrap_storage=storage, dtype=dtype, _internal=True)
 
 
-def _plain(storage: Any, dtype: Any, offset: int, shape: Any, stride: Any, marks: tuple[bool, bool, bool]) -> Any:
+def over_storage(storage: Any, dtype: Any, offset: int, shape: Any, stride: Any, marks: tuple[bool, bool, bool]) -> Any:
+    """A tensor without a history in a storage, conjugated, negated or of inference mode as `marks` say."""
     import torch
 
     conjugated, negated, inference = marks
@@ -237,7 +249,7 @@ def _plain(storage: Any, dtype: Any, offset: int, shape: Any, stride: Any, marks
 def make(cls: Any, storage: Any, dtype: Any, offset: int, shape: Any, stride: Any, marks: Any, requires_grad: bool) -> Any:
     import torch
 
-    made = _plain(storage, dtype, offset, shape, stride, marks)
+    made = over_storage(storage, dtype, offset, shape, stride, marks)
     if cls is torch.nn.Parameter:
         return torch.nn.Parameter(made, requires_grad)
     if cls is not None:
@@ -278,7 +290,7 @@ def in_graph(cls: Any, storage: Any, dtype: Any, offset: int, shape: Any, stride
     found = BOOK.resolve(Pin(*pin))
     if not isinstance(found, Placeholder):
         return found
-    made = _plain(storage, dtype, offset, shape, stride, marks)
+    made = over_storage(storage, dtype, offset, shape, stride, marks)
     if cls is not None:
         made = made.as_subclass(cls)
     return _elsewhere().apply(torch.zeros((), requires_grad=True), made, pin_of(found))

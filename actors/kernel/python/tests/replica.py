@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -148,6 +149,7 @@ class Result:
     body: bytes = b""
     deltas: Deltas = field(default_factory=list)  # what was found before, and the cell's own
     chunks: list[str] = field(default_factory=list)  # sent with them
+    reply_to: str = ""
 
 
 def outcome(client: BlockingKernelClient, reply: dict[str, Any], deadline: float) -> Result:
@@ -189,15 +191,14 @@ class Child:
         Path(self.connection_file).write_text(json.dumps(connection))
         self.log_path = os.path.join(self.dir, "log")
         self.cwd = cwd or self.dir
-        order = {"connection": self.connection_file, "side": side, "log": self.log_path, "cwd": self.cwd,
-                 "ipython": os.path.join(self.dir, "ip"), "arguments": [*arguments, *os.environ.get("NBOS_TEST_ARGUMENTS", "").split()]}
-        self.process = None
+        argv = ["-f", self.connection_file, "--side", side, *arguments, *os.environ.get("NBOS_TEST_ARGUMENTS", "").split()]
+        env = {"IPYTHONDIR": os.path.join(self.dir, "ip")}
+        self.process, self.reaped = None, False
         if fork:
-            self.pid = _Forks.start(order)
+            self.pid = _Forks.start({"argv": argv, "env": env, "cwd": self.cwd, "log": self.log_path})
         else:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "nbos_kernel", "-f", self.connection_file, "--side", side, *order["arguments"]],
-                env={**environment(), "IPYTHONDIR": order["ipython"]}, cwd=order["cwd"],
+                [sys.executable, "-m", "nbos_kernel", *argv], env={**environment(), **env}, cwd=self.cwd,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.log_path, "wb"))
             self.pid = self.process.pid
         listener.settimeout(self.deadline)
@@ -207,6 +208,7 @@ class Child:
         self.client: Any = None
         self.chunks: list[str] = []
         self.found: Deltas = []
+        self.released: list[dict[str, Any]] = []
 
     def ready(self) -> Child:
         if self.client is None:
@@ -230,6 +232,8 @@ class Child:
             elif header["t"] == "delta" and header["kind"] == "scrub" and header["scrub"] is None:
                 assert header["groups"] or header["deleted"]
                 self.found.append((header, body))
+            elif header["t"] == "released":
+                self.released.append(header)
             else:
                 return header, body
 
@@ -259,6 +263,16 @@ class Child:
             os.kill(self.pid, signal.SIGINT)
         return self.result(msg_id)
 
+    def lend(self, code: str, devices: Sequence[dict[str, Any]], interrupt_when: Any = None) -> Result:
+        """A cell with these GPUs."""
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False, "stop_on_error": True}
+        message = self.client.session.msg("execute_request", content, metadata={"nbos": {"devices": list(devices)}})
+        self.client.shell_channel.send(message)
+        if interrupt_when is not None:
+            interrupt_when()
+            os.kill(self.pid, signal.SIGINT)
+        return self.result(message["header"]["msg_id"])
+
     def result(self, msg_id: str, delta: bool = True, own: tuple[dict[str, Any], bytes] | None = None) -> Result:
         """The result of a cell; `own` is its delta, if that was read already."""
         client = self.client
@@ -282,7 +296,7 @@ class Child:
         result = outcome(client, reply, self.deadline)
         if own is not None:
             assert own[0]["t"] == "delta" and own[0]["kind"] == "cell" and own[0]["msg_id"] == msg_id
-            result.delta, result.body = own
+            result.delta, result.body, result.reply_to = *own, msg_id
             result.deltas, result.chunks = [*self.found, own], self.chunks
             self.found, self.chunks = [], []
         return result
@@ -303,6 +317,9 @@ class Child:
             pass  # it ends by itself when the side channel closes
         if self.process is not None:
             self.process.wait()
+        elif not self.reaped:
+            _Forks.reap(self.pid)
+            self.reaped = True
 
     def end(self) -> None:
         """Close, and leave no files."""
@@ -311,27 +328,48 @@ class Child:
 
 
 class _Forks:
-    """The fork server, started at first use and ended with the tests (its stdin closes)."""
+    """The zygote, started at first use and ended with the tests (its socket closes)."""
 
-    server: subprocess.Popen[str] | None = None
+    control: socket.socket | None = None
+    answers: Any = None
     lock = threading.Lock()
 
     @classmethod
     def start(cls, order: dict[str, Any]) -> int:
         with cls.lock:
-            return cls._start(order)
+            return int(cls._ask({"t": "fork", **order})["pid"])
 
     @classmethod
-    def _start(cls, order: dict[str, Any]) -> int:
-        if cls.server is None:
-            cls.server = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("forkserver.py"))], env=environment(), text=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            assert cls.server.stdout is not None and cls.server.stdout.readline() == "ready\n"
-        assert cls.server.stdin is not None and cls.server.stdout is not None
-        cls.server.stdin.write(json.dumps(order) + "\n")
-        cls.server.stdin.flush()
-        return int(cls.server.stdout.readline())
+    def reap(cls, pid: int) -> None:
+        """Of a process that was killed."""
+        end = time.monotonic() + DEADLINE
+        while True:
+            with cls.lock:
+                if cls._ask({"t": "reap", "pid": pid})["status"] is not None:
+                    return
+            assert time.monotonic() < end, f"{pid} does not end"
+            time.sleep(0.005)
+
+    @classmethod
+    def _ask(cls, order: dict[str, Any]) -> dict[str, Any]:
+        if cls.control is None:
+            cls._open()
+        assert cls.control is not None
+        cls.control.sendall(json.dumps(order).encode() + b"\n")
+        return json.loads(cls.answers.readline())
+
+    @classmethod
+    def _open(cls) -> None:
+        with tempfile.TemporaryDirectory(prefix="nbz") as place, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(os.path.join(place, "zygote"))
+            listener.listen(1)
+            listener.settimeout(DEADLINE)
+            subprocess.Popen(
+                [sys.executable, "-m", "nbos_kernel.zygote", os.path.join(place, "zygote")], env=environment(), stdin=subprocess.DEVNULL)
+            cls.control, _ = listener.accept()
+        cls.control.settimeout(DEADLINE)
+        cls.answers = cls.control.makefile("rb")
+        assert json.loads(cls.answers.readline())["t"] == "ready"
 
 
 def environment() -> dict[str, str]:

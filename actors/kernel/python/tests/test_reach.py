@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -89,3 +90,63 @@ def test_touches_none(kernel: Child, code: str) -> None:
 @pytest.mark.parametrize("code,because", MAYBE)
 def test_may_touch_one(kernel: Child, code: str, because: str) -> None:
     assert because in (gpu(kernel, code) or "nothing")
+
+
+# Each hides something that imports a library with a GPU, behind the last line.
+HIDDEN = {
+    "a wrapper in numpy": ("np.hidden_mean = late", "np.hidden_mean(array)"),
+    "a method of a library's class": ("pd.DataFrame.to_device = late", "frame.to_device()"),
+    "a registered accessor": ("@pd.api.extensions.register_dataframe_accessor('far')\nclass Far:\n    def __init__(self, df): late()", "frame.far"),
+    "a weak reference": ("class Holder: pass\nholder = Holder(); holder.call = late\nimport weakref; weak = weakref.ref(holder)", "weak().call()"),
+    "a weak proxy": ("proxy = weakref.proxy(holder)", "proxy.call()"),
+    "a weak table": ("table = weakref.WeakValueDictionary(x=holder)", "table['x'].call()"),
+    "a cell of a frame": ("cells = pd.DataFrame({'f': [late, late]})", "cells['f'][0]()"),
+    "an array of objects": ("objects = np.array([late, None], dtype=object)", "objects[0]()"),
+    "a structured array": ("rows = np.zeros(2, dtype=[('f', object)]); rows['f'][0] = late", "rows['f'][0]()"),
+    "a partial": ("part = functools.partial(late)", "part()"),
+    "a cache": ("cached = functools.lru_cache(None)(late)", "cached()"),
+    "a vectorized function": ("vector = np.vectorize(late); lifted = np.frompyfunc(late, 0, 1)", "vector(1)"),
+    "a lifted function": ("", "lifted()"),
+    "a generator": ("running = (late() for _ in range(3))", "next(running)"),
+    "a metaclass": ("class Meta(type):\n    def __call__(cls): return late()\nclass Made(metaclass=Meta): pass", "Made()"),
+    "an operator": ("class Op:\n    def __matmul__(self, other): return late()\nop = Op()", "op @ op"),
+    "a base class": ("class Base:\n    def __repr__(self): late()\nclass Derived(Base): pass\nderived = Derived()", "derived"),
+    "a keyword": ("def with_default(f=late): return f()", "with_default()"),
+    "a name that is an attribute too": ("class Box: late = staticmethod(late)", "Box.late()"),
+    "a formatter of IPython": ("get_ipython().display_formatter.formatters['text/plain'].for_type(Point, lambda it, p, c: late())", "1"),
+    "a callback of IPython": ("get_ipython().events.register('pre_run_cell', lambda *_: late())", "x = 1"),
+}
+
+
+@pytest.fixture(scope="module")
+def hiding() -> Iterator[Child]:
+    made = Child().ready()
+    for code in (SESSION, "def late(*_):\n    import cupy\n    return cupy.zeros(1)", *(code for code, _ in HIDDEN.values())):
+        if "get_ipython" in code:
+            break
+        assert made.execute(code).status == "ok", code
+    yield made
+    made.end()
+
+
+@pytest.mark.parametrize("what", HIDDEN)
+def test_nothing_hides_a_gpu(hiding: Child, what: str) -> None:
+    code, use = HIDDEN[what]
+    if "get_ipython" in code:
+        assert hiding.execute(code).status == "ok"
+    assert gpu(hiding, use) is not None
+
+
+def test_a_module_beside_the_notebook_is_not_the_library_of_that_name(child: Child) -> None:
+    child.execute("open('tabulate.py', 'w').write('import cupy'); open('helper.py', 'w').write('import math\\ndef f(): return math.pi\\ndef g(): import cupy')")
+    assert "tabulate" in (gpu(child, "import tabulate") or "") and "helper" in (gpu(child, "import helper") or "")
+    child.execute("import helper")
+    assert gpu(child, "helper.f()") is None and "cupy" in (gpu(child, "helper.g()") or "")
+
+
+def test_a_large_session_is_answered_for_in_time(child: Child) -> None:
+    child.execute("class Node: pass\nnodes = [Node() for _ in range(300_000)]\n"
+                  "for node in nodes: node.next = [node]")
+    start = time.monotonic()
+    assert "more than can be looked through" in (gpu(child, "len(nodes)") or "")
+    assert time.monotonic() - start < 2, "the replica does not wait for longer"

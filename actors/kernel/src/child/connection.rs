@@ -62,10 +62,16 @@ impl ConnectionFile {
     }
 
     /// The end of what the process wrote to its standard streams before ipykernel took them over.
-    pub(super) fn log_tail(&self) -> String {
+    fn log_tail(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
         let tail = &text[text.len().saturating_sub(2_000)..];
         String::from_utf8_lossy(tail).trim().to_owned()
+    }
+
+    /// Why a process ended, with the end of what it wrote.
+    pub(super) fn with_log(&self, why: String) -> String {
+        let tail = self.log_tail();
+        if tail.is_empty() { why } else { format!("{why}: {tail}") }
     }
 }
 

@@ -1,29 +1,23 @@
 //! Starts one Python process and moves messages between it and the replica actor until it ends.
 
-use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
-use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use bytes::Bytes;
 use nbos_objects::BlobId;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::json;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
-use zeromq::{DealerSocket, Socket, SocketOptions, SocketRecv, SocketSend, SubSocket};
+use zeromq::{DealerSocket, SocketRecv, SocketSend, SubSocket};
 
-use super::PythonOptions;
+use super::boot::{Booted, NUDGE_PREFIX, Sockets};
 use super::buffers::Buffers;
-use super::connection::{ConnectionFile, Port};
-use super::guard::{Guard, kill_group};
+use super::launch::Given;
 use super::side::{self, Frame, Order};
+use super::warm::WarmPool;
 use super::wire::Signer;
 use crate::chunks::Chunks;
 use crate::core::{ChildEvent, Failure};
@@ -45,15 +39,6 @@ const MAX_ORDERS: usize = 16;
 
 /// Chunks of the child handed to the store at once: enough to keep disk and network busy, 16 MiB in memory.
 const CHUNKS_AT_ONCE: usize = 4;
-
-/// Python that imports nothing of ours in this time is broken (a loaded two-core machine needs some seconds).
-const START_WITHIN: Duration = Duration::from_secs(55);
-
-/// Pause between two questions to a starting kernel.
-const NUDGE_EVERY: Duration = Duration::from_millis(50);
-
-/// `msg_id`s of our own questions begin with this; their answers are not for clients.
-const NUDGE_PREFIX: &str = "nbos-nudge-";
 
 /// What the replica actor gets, with its share of the flow-control budget.
 pub(crate) struct Flow {
@@ -120,15 +105,9 @@ pub(crate) type Sink = Arc<dyn Fn(Flow) + Send + Sync>;
 /// What one process is started with.
 pub(crate) struct Start {
     pub(crate) incarnation: Incarnation,
-    pub(crate) python: PythonOptions,
-    pub(crate) env: BTreeMap<String, String>,
-    pub(crate) cwd: Option<std::path::PathBuf>,
-    /// At most so many processes of a host import their libraries at once.
-    pub(crate) starts: Arc<Semaphore>,
-    pub(crate) guard: Guard,
+    pub(crate) warm: WarmPool,
+    pub(crate) given: Given,
     pub(crate) chunks: Chunks,
-    /// Each change is checked in a scratch process.
-    pub(crate) audit: bool,
 }
 
 /// Starts a process in the background. Its first event is `Ready` or `Exited`; its last is always `Exited`.
@@ -179,14 +158,6 @@ struct Life {
     killed: CancellationToken,
     pid: Arc<std::sync::OnceLock<u32>>,
     inboxes: Inboxes,
-}
-
-/// The sockets of one process, connected.
-struct Sockets {
-    shell: DealerSocket,
-    control: DealerSocket,
-    stdin: DealerSocket,
-    iopub: SubSocket,
 }
 
 #[derive(Clone)]
@@ -252,183 +223,28 @@ async fn run(
     pid: &std::sync::OnceLock<u32>,
     inboxes: Inboxes,
 ) -> Result<String, String> {
-    let slot = tokio::select! {
-        slot = Arc::clone(&start.starts).acquire_owned() => slot.map_err(|_| "the host is stopping".to_owned())?,
-        () = killed.cancelled() => return Err("it was ended before it started".to_owned()),
+    let began = Instant::now();
+    let Booted {
+        mut process,
+        files,
+        stream,
+        sockets,
+        signer,
+        guard,
+    } = start.warm.take_or_boot(&start.given, killed).await?;
+    let id = process.id();
+    tracing::debug!(pid = id, took = ?began.elapsed(), "python process ready");
+    let _ = pid.set(id);
+    outlet.put(ChildEvent::Ready { pid: id }, 0).await;
+    let pumps = pump(stream, sockets, signer, outlet, inboxes, start.chunks.clone());
+    let result = tokio::select! {
+        why = pumps => Err(files.with_log(why)),
+        status = process.wait() => Ok(files.with_log(status)),
+        () = killed.cancelled() => Ok("it was ended on purpose".to_owned()),
     };
-    let files = ConnectionFile::create(&start.python.socket_dir)
-        .map_err(|error| format!("its socket directory cannot be made: {error}"))?;
-    let listener =
-        UnixListener::bind(&files.side).map_err(|error| format!("its side socket cannot be made: {error}"))?;
-    let mut process = launch(&start, &files)?;
-    let process_id = process.id().ok_or_else(|| "it ended at once".to_owned())?;
-    let group = i32::try_from(process_id).map_err(|_| "its process id is out of range".to_owned())?;
-    start.guard.watch(process_id).await;
-    let started = tokio::select! {
-        started = tokio::time::timeout(START_WITHIN, connect(&listener, &files)) => match started {
-            Ok(started) => started,
-            Err(_) => Err(format!("it did not come up within {} s", START_WITHIN.as_secs())),
-        },
-        status = process.wait() => Err(format!("it ended while starting ({})", status.map_or_else(|error| error.to_string(), |status| status.to_string()))),
-        () = killed.cancelled() => Err("it was ended on purpose".to_owned()),
-    };
-    drop(slot);
-    let with_tail = |why: String| {
-        let tail = files.log_tail();
-        if tail.is_empty() { why } else { format!("{why}: {tail}") }
-    };
-    let result = match started {
-        Ok((stream, sockets, signer)) => {
-            let _ = pid.set(process_id);
-            outlet.put(ChildEvent::Ready { pid: process_id }, 0).await;
-            let pumps = pump(stream, sockets, signer, outlet, inboxes, start.chunks.clone());
-            tokio::select! {
-                why = pumps => Err(with_tail(why)),
-                status = process.wait() => Ok(with_tail(status.map_or_else(|error| error.to_string(), |status| status.to_string()))),
-                () = killed.cancelled() => Ok("it was ended on purpose".to_owned()),
-            }
-        }
-        Err(why) => Err(with_tail(why)),
-    };
-    // Its subprocesses are in its group.
-    kill_group(group);
-    let _ = process.wait().await;
-    start.guard.forget(process_id).await;
+    process.end().await;
+    guard.forget(id).await;
     result
-}
-
-fn launch(start: &Start, files: &ConnectionFile) -> Result<tokio::process::Child, String> {
-    let log = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(&files.log)
-        .map_err(|error| format!("its log cannot be opened: {error}"))?;
-    let log_again = log
-        .try_clone()
-        .map_err(|error| format!("its log cannot be opened: {error}"))?;
-    let mut command = tokio::process::Command::new(&start.python.interpreter);
-    command
-        .args(["-m", "nbos_kernel", "-f"])
-        .arg(&files.path)
-        .arg("--side")
-        .arg(&files.side)
-        .args(start.audit.then_some("--audit"))
-        .envs(&start.env)
-        .env(
-            "PYTHONPATH",
-            python_path(&start.python.shim_path, start.env.get("PYTHONPATH")),
-        )
-        .stdin(Stdio::null())
-        .stdout(log)
-        .stderr(log_again)
-        .process_group(0)
-        .kill_on_drop(true);
-    if let Some(cwd) = start.cwd.as_ref().filter(|cwd| cwd.is_dir()) {
-        command.current_dir(cwd);
-    }
-    command
-        .spawn()
-        .map_err(|error| format!("{} cannot be started: {error}", start.python.interpreter.display()))
-}
-
-fn python_path(shim: &std::path::Path, users: Option<&String>) -> std::ffi::OsString {
-    let inherited = users
-        .map(std::ffi::OsString::from)
-        .or_else(|| std::env::var_os("PYTHONPATH"));
-    let mut path = shim.as_os_str().to_owned();
-    if let Some(inherited) = inherited.filter(|inherited| !inherited.is_empty()) {
-        path.push(":");
-        path.push(inherited);
-    }
-    path
-}
-
-/// Waits for the child's hello, then connects and asks until answers come on shell and on iopub: from then on no message is lost.
-async fn connect(listener: &UnixListener, files: &ConnectionFile) -> Result<(UnixStream, Sockets, Signer), String> {
-    let broken = |error: &dyn std::fmt::Display| format!("its sockets cannot be used: {error}");
-    let (mut stream, _) = listener.accept().await.map_err(|error| broken(&error))?;
-    match side::read(&mut stream, &Buffers::default())
-        .await
-        .map_err(|error| broken(&error))?
-    {
-        Frame::Hello => {}
-        Frame::Chunk { .. }
-        | Frame::Delta(_)
-        | Frame::Applied { .. }
-        | Frame::Need { .. }
-        | Frame::Touched { .. }
-        | Frame::Released(_)
-        | Frame::Pong => return Err("it did not say hello first".to_owned()),
-    }
-    let signer = Signer::new(&files.key);
-    let identity = Uuid::new_v4().simple().to_string();
-    let mut sockets = Sockets {
-        shell: dealer(files, Port::Shell, &identity).await?,
-        control: dealer(files, Port::Control, &identity).await?,
-        // ipykernel asks for input at the identity that sent the cell.
-        stdin: dealer(files, Port::Stdin, &identity).await?,
-        iopub: SubSocket::new(),
-    };
-    sockets
-        .iopub
-        .connect(&files.endpoint(Port::Iopub))
-        .await
-        .map_err(|error| broken(&error))?;
-    sockets.iopub.subscribe("").await.map_err(|error| broken(&error))?;
-    let (mut answered, mut heard, mut asked) = (0_u32, false, 0_u32);
-    while !heard || answered < asked {
-        if !heard {
-            asked += 1;
-            let message = nudge(asked);
-            sockets
-                .shell
-                .send(signer.encode(&message))
-                .await
-                .map_err(|error| broken(&error))?;
-        }
-        let pause = tokio::time::sleep(NUDGE_EVERY);
-        tokio::pin!(pause);
-        loop {
-            tokio::select! {
-                reply = sockets.shell.recv() => {
-                    reply.map_err(|error| broken(&error))?;
-                    answered += 1;
-                }
-                output = sockets.iopub.recv() => {
-                    output.map_err(|error| broken(&error))?;
-                    heard = true;
-                }
-                () = &mut pause => break,
-            }
-            if heard && answered >= asked {
-                break;
-            }
-        }
-    }
-    Ok((stream, sockets, signer))
-}
-
-fn nudge(number: u32) -> JupyterMessage {
-    let header = json!({
-        "msg_id": format!("{NUDGE_PREFIX}{number}"), "msg_type": "kernel_info_request",
-        "session": "nbos", "username": "nbos", "date": crate::time::iso8601(0), "version": "5.4",
-    });
-    JupyterMessage::build(&header, Bytes::from_static(b"{}"), &json!({}))
-}
-
-async fn dealer(files: &ConnectionFile, port: Port, identity: &str) -> Result<DealerSocket, String> {
-    let mut options = SocketOptions::default();
-    let identity = identity
-        .parse()
-        .map_err(|error| format!("a socket identity is not valid: {error}"))?;
-    options.peer_identity(identity);
-    let mut socket = DealerSocket::with_options(options);
-    socket
-        .connect(&files.endpoint(port))
-        .await
-        .map_err(|error| format!("its sockets cannot be used: {error}"))?;
-    Ok(socket)
 }
 
 /// Moves messages both ways until something breaks; says what.
@@ -529,7 +345,7 @@ async fn pump_side(read: tokio::net::unix::OwnedReadHalf, outlet: Outlet, chunks
                 side::tell_release(&released);
                 ChildEvent::Released(released)
             }
-            Ok(Frame::Hello | Frame::Pong) => continue,
+            Ok(Frame::Hello | Frame::Begun | Frame::Pong) => continue,
             Err(error) => return format!("its side channel broke: {error}"),
         };
         outlet.put(event, 0).await;

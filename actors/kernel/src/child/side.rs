@@ -1,5 +1,8 @@
 //! Frames of the side channel between the replica and its Python child: a plain JSON header and an opaque body.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use nbos_objects::BlobId;
@@ -69,6 +72,7 @@ enum Header {
         names: Vec<String>,
         gpu: GpuUse,
     },
+    Begun {},
     Released(Released),
     Pong {},
 }
@@ -130,6 +134,10 @@ pub(crate) enum Order {
 #[derive(Debug, Serialize)]
 #[serde(tag = "t", rename_all = "lowercase")]
 enum OrderHeader<'a> {
+    Begin {
+        env: &'a BTreeMap<String, String>,
+        cwd: Option<&'a Path>,
+    },
     Apply {
         id: u64,
         need: Option<u64>,
@@ -159,6 +167,7 @@ pub(super) enum Frame {
     Need { id: u64, keys: Vec<String> },
     Touched { id: u64, names: Vec<String>, gpu: GpuUse },
     Released(Released),
+    Begun,
     Pong,
 }
 
@@ -230,6 +239,7 @@ pub(super) async fn read<R: AsyncRead + Unpin>(from: &mut R, buffers: &Buffers) 
         Header::Need { id, keys } => Ok(Frame::Need { id, keys }),
         Header::Touched { id, names, gpu } => Ok(Frame::Touched { id, names, gpu }),
         Header::Released(released) => Ok(Frame::Released(released)),
+        Header::Begun {} => Ok(Frame::Begun),
         Header::Pong {} => Ok(Frame::Pong),
     }
 }
@@ -297,6 +307,16 @@ pub(super) fn tell_release(released: &Released) {
 
 fn blob_id(hex: &str) -> Result<BlobId, Error> {
     BlobId::from_hex(hex).ok_or_else(|| Error::Chunk(hex.to_owned()))
+}
+
+/// Tells a process that was started ahead its kernel's variables and directory.
+pub(super) async fn begin<W: AsyncWrite + Unpin>(
+    to: &mut W,
+    env: &BTreeMap<String, String>,
+    cwd: Option<&Path>,
+) -> Result<(), Error> {
+    write_header(to, &OrderHeader::Begin { env, cwd }, 0).await?;
+    Ok(to.flush().await?)
 }
 
 /// Writes an order; the bytes of buffers come from the store chunk by chunk, never all at once.

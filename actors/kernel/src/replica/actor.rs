@@ -456,9 +456,20 @@ fn form_group(identity: &Identity, group: &Group) {
         .collect();
     let group = group.clone();
     let kernel = identity.kernel;
+    // The first replica is the one that users begin with. Its first round may come before the others have the group: asked
+    // again, they need not wait for an election timeout.
+    let newborn = group.status().last_log.is_none();
+    let first = members.keys().next() == Some(&ReplicaId(identity.replica));
     tokio::spawn(async move {
+        let began = Instant::now();
         if let Err(error) = group.initialize(members).await {
-            tracing::warn!(%error, %kernel, "kernel group not formed");
+            return tracing::warn!(%error, %kernel, "kernel group not formed");
+        }
+        if newborn && first {
+            match group.elect().await {
+                Ok(()) => tracing::debug!(%kernel, took = ?began.elapsed(), "kernel group formed"),
+                Err(error) => tracing::info!(%error, %kernel, "kernel group has yet to elect a leader"),
+            }
         }
     });
 }

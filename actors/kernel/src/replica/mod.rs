@@ -7,18 +7,15 @@ mod members;
 mod message;
 mod perform;
 
-use std::sync::Arc;
-
 use nbos_consensus::Groups;
 use nbos_gpu::Gpus;
 use nbos_mesh::{Mesh, NodeName};
 use nbos_objects::Objects;
-use tokio::sync::Semaphore;
 
 pub use actor::spawn;
 pub use handle::ReplicaHandle;
 
-use crate::child::{Guard, PythonOptions};
+use crate::child::{Guard, WarmPool};
 use crate::core::{Member, Membership};
 use crate::id::KernelId;
 use crate::options::Options;
@@ -35,11 +32,10 @@ pub struct Surroundings {
     /// Nodes that can have a replica moved to another host.
     pub control: Vec<NodeName>,
     pub guard: Guard,
-    pub python: PythonOptions,
+    /// Where Python processes come from.
+    pub warm: WarmPool,
     /// The `[kernel]` table.
     pub options: Options,
-    /// Limits how many Python processes start at once.
-    pub starts: Arc<Semaphore>,
 }
 
 /// Which replica this is.

@@ -1,6 +1,5 @@
 //! Performs the core's actions. Nothing here decides; whatever takes time runs beside the actor and comes back as an event.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use nbos_supervision::Status;
 
 use super::actor::{State, now};
 use super::message::Message;
-use crate::child::{self, Incarnation, Order, Start};
+use crate::child::{self, Given, Incarnation, Order, Start};
 use crate::core::{Action, Apply, ChildCommand, ChildEvent, Event, Failure, Micros, ProposalId, Recipients};
 use crate::protocol::{
     Channel, Cursor, EventBody, GATEWAY_PATH, KernelEvent, Place, RELOCATE_PATH, Relocate, ReplicaReply,
@@ -425,12 +424,6 @@ impl State {
         self.next_child += 1;
         let incarnation = Incarnation(self.next_child);
         let spec = &self.identity.spec;
-        let mut env: BTreeMap<String, String> = self.around.options.env.clone();
-        env.extend(spec.env.iter().map(|(name, value)| (name.clone(), value.clone())));
-        // Sets iterate alike on every replica of a kernel.
-        let seed = seed_of(&self.identity.kernel.to_string());
-        env.entry("PYTHONHASHSEED".to_owned())
-            .or_insert_with(|| seed.to_string());
         let asked = spec
             .env
             .get("KERNEL_WORKING_DIR")
@@ -438,15 +431,14 @@ impl State {
             .map(std::path::PathBuf::from);
         let start = Start {
             incarnation,
-            python: self.around.python.clone(),
-            env,
-            cwd: asked
-                .filter(|path| path.is_dir())
-                .or_else(|| self.around.options.working_dir.clone()),
-            starts: Arc::clone(&self.around.starts),
-            guard: self.around.guard.clone(),
+            warm: self.around.warm.clone(),
+            given: Given {
+                env: spec.env.clone(),
+                cwd: asked
+                    .filter(|path| path.is_dir())
+                    .or_else(|| self.around.options.working_dir.clone()),
+            },
             chunks: self.chunks.clone(),
-            audit: self.around.options.audit,
         };
         let myself = self.myself.clone();
         let sink: child::Sink = Arc::new(move |flow| {
@@ -472,7 +464,12 @@ impl State {
         let asked = self.lease_asked;
         let waiting = tokio::spawn(async move {
             let lease = gpus.lease(request).await;
-            let _ = myself.cast(Message::Leased { asked, msg_id, lease });
+            let granted = lease.as_ref().ok().map(|lease| lease.id);
+            let told = myself.cast(Message::Leased { asked, msg_id, lease });
+            if let (Some(id), Err(_)) = (granted, told) {
+                // The replica has ended: nobody else knows of it.
+                let _ = gpus.release(id).await;
+            }
         });
         if let Some((_, before)) = self.leasing.replace((asked, waiting)) {
             before.abort();
@@ -580,11 +577,4 @@ fn is_cell(message: &crate::message::JupyterMessage) -> bool {
     message
         .header_fields()
         .is_some_and(|fields| fields.msg_type == "execute_request")
-}
-
-/// A number from a name, the same on every host (FNV-1a).
-fn seed_of(name: &str) -> u32 {
-    name.bytes().fold(2_166_136_261_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(16_777_619)
-    })
 }

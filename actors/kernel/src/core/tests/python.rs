@@ -43,7 +43,7 @@ pub(super) struct Python {
     pub(super) big: Option<String>,
     pub(super) arriving: BTreeSet<String>,
     /// It made the pinned object itself.
-    pub(super) live_pin: bool,
+    live_pin: bool,
     /// It left memory on a GPU.
     pub(super) left: bool,
     pins: Vec<Pinned>,

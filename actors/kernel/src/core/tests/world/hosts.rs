@@ -217,12 +217,11 @@ impl World {
                 let needs = gpus_in(code);
                 let held = self.nodes[node].gpus.held();
                 self.counts.without += u64::from(held == 0 && !code.contains("gpus="));
-                let left = self.nodes[node]
-                    .child
-                    .as_ref()
-                    .is_some_and(|python| python.left && !python.live_pin);
+                let left = self.nodes[node].child.as_ref().is_some_and(|python| python.left);
+                let pinned = self.nodes[node].core.state().pinned();
+                let pins = pinned.iter().any(|pinned| pinned.home == HOSTS[node]);
                 assert!(
-                    !left || self.settings.leftover == Leftover::Stays,
+                    !left || pins || self.settings.leftover == Leftover::Stays,
                     "seed {}: a cell runs in a process that left memory on a GPU",
                     self.seed
                 );
