@@ -368,6 +368,7 @@ impl Core {
         if self.queue.is_empty()
             || self.proposal.is_some()
             || yields
+            || self.child_is_to_go()
             || !self.acting_here()
             || self.state.running().is_some()
         {

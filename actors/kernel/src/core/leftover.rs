@@ -26,9 +26,10 @@ impl Core {
     pub(super) fn left_behind(&mut self, left: &[LeftOnDevice]) {
         match self.settings.leftover {
             Leftover::Stays => self.tell_left(left),
-            // It takes what is pinned here with it.
-            Leftover::Respawns if self.pins_here() => self.tell_left(left),
             Leftover::Respawns => {
+                if self.pins_here() {
+                    self.tell_left(left);
+                }
                 self.condemned = Some(Condemned {
                     child: self.children,
                     deadline: None,
@@ -46,10 +47,11 @@ impl Core {
             self.condemned = None;
             return;
         }
-        if self.cell.is_some() || self.proposal.is_some() || !self.scrubs.is_empty() {
+        // What is pinned here would go with it: not before that is gone.
+        if self.cell.is_some() || self.proposal.is_some() || !self.scrubs.is_empty() || self.pins_here() {
             return;
         }
-        if self.is_executor() && !self.pins_here() {
+        if self.is_executor() {
             let deadline = condemned.deadline.unwrap_or_else(|| self.now + self.barrier_patience());
             self.yield_until = self.yield_until.max(deadline);
             self.pass_ahead();
@@ -62,11 +64,20 @@ impl Core {
             self.yield_until = 0;
         }
         self.condemned = None;
-        // Its last cell may have pinned something; then it stays.
-        if !self.pins_here() {
-            self.kill_child();
-            self.start_child();
-        }
+        self.kill_child();
+        self.start_child();
+    }
+
+    /// The process runs no other cell.
+    pub(super) fn child_is_to_go(&self) -> bool {
+        self.condemned.is_some() && !self.pins_here()
+    }
+
+    /// A process makes its last full pass.
+    pub(super) fn is_replacing_child(&self) -> bool {
+        self.condemned
+            .as_ref()
+            .is_some_and(|condemned| condemned.deadline.is_some())
     }
 
     fn pins_here(&self) -> bool {

@@ -257,7 +257,7 @@ impl Core {
             || !self.barriers.is_empty()
             || !self.restarts.is_empty()
             || self.offer.is_some()
-            || self.condemned.is_some()
+            || self.is_replacing_child()
             || self.child.is_changing()
             || self.deferred_is_due()
     }
