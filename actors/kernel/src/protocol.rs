@@ -106,6 +106,8 @@ pub enum ReplicaRequest {
     /// From the executor, whose host has no GPUs for a cell: lease them here on condition, for two seconds; answered with `Done`
     /// when they are held. A newer one takes the place of an older one.
     Room(Room),
+    /// From the executor, whose cell waits here: where does it stand? Answered with `Place`.
+    Place,
     /// From the executor: they are not needed, nor what an earlier election asked for.
     LeaveRoom { election: ElectionId },
     /// From a replica that is to become the executor: make a full pass over the session, commit what it finds and start no cell for a
@@ -162,6 +164,27 @@ pub struct Relocate {
     pub waited_us: u64,
 }
 
+/// Where a request for GPUs stands in its host's line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// From 1.
+    pub position: u32,
+    /// Requests in the line.
+    pub waiting: u32,
+    /// What they wait for, for people.
+    pub reason: String,
+}
+
+/// GPUs that a kernel's next cell waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    pub gpus: u32,
+    /// Unix time, microseconds.
+    pub since_us: u64,
+    /// The host in whose line it is nearest to the front, once that is known.
+    pub nearest: Option<(NodeName, Place)>,
+}
+
 /// A cell that goes to where its GPUs are.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LentCell {
@@ -194,6 +217,8 @@ pub enum ReplicaReply {
         version: Version,
     },
     Info(Box<ReplicaInfo>),
+    /// `Place`: none when nothing of this kernel waits here.
+    Place(Option<Place>),
     /// The request cannot be carried out; `code` is a stable `NB04xx`.
     Refused {
         code: String,
@@ -313,8 +338,8 @@ pub struct ReplicaInfo {
     pub pinned: Vec<Pinned>,
     /// GPUs of the cell that runs now.
     pub gpus: u32,
-    /// GPUs that the next cell waits for.
-    pub gpus_awaited: u32,
+    /// What the next cell waits for.
+    pub awaited: Option<Awaited>,
     /// A change on its way to a majority of the hosts.
     pub replicating: Option<Replicating>,
     /// It was told to leave, is not the executor, and nothing that it has begun can make it that.

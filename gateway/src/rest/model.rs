@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use nbos_kernel::KernelId;
-use nbos_kernel::protocol::{ExecutionState, ReplicaInfo, Role};
+use nbos_kernel::protocol::{Awaited, ExecutionState, ReplicaInfo, Role};
 use nbos_scheduler::{Duty, KernelRecord, Left, Move};
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ pub(super) fn kernel_record(record: &KernelRecord, infos: &[ReplicaInfo]) -> Val
         "resources": {
             "gpus": record.spec.gpus,
             "leased": leading.map_or(0, |info| info.gpus),
-            "awaited": leading.map_or(0, |info| info.gpus_awaited),
+            "awaited": leading.and_then(|info| info.awaited.as_ref()).map(awaited),
         },
     })
 }
@@ -92,6 +92,19 @@ pub(super) fn drained(host: &str, duty: Duty, left: &BTreeMap<KernelId, Left>) -
         json!({"kernel": kernel.to_string(), "state": state, "code": code, "why": why})
     });
     json!({"name": host, "status": status, "left": left.collect::<Vec<Value>>()})
+}
+
+/// What a cell waits for, and where it is nearest to the front of a line.
+fn awaited(awaited: &Awaited) -> Value {
+    let nearest = awaited.nearest.as_ref();
+    json!({
+        "gpus": awaited.gpus,
+        "since": iso8601(awaited.since_us),
+        "host": nearest.map(|(host, _)| host),
+        "position": nearest.map(|(_, place)| place.position),
+        "waiting": nearest.map(|(_, place)| place.waiting),
+        "reason": nearest.map(|(_, place)| &place.reason),
+    })
 }
 
 /// The replica to believe: the newest epoch, in it the executor, before the first cell the one whose Python is up; ties by
@@ -157,7 +170,7 @@ mod tests {
             execution_count: 5,
             pinned: Vec::new(),
             gpus: 1,
-            gpus_awaited: 0,
+            awaited: None,
             replicating: None,
             retired: false,
             log: 0,

@@ -109,6 +109,16 @@ pub(crate) enum Action {
         host: NodeName,
         election: ElectionId,
     },
+    /// Asks where the cell stands in a host's line, this one's or another's; answered with `Place`.
+    AskPlace {
+        host: NodeName,
+        election: ElectionId,
+    },
+    /// Tells those who place replicas that no host of this kernel has room for a cell.
+    AskRelocation {
+        gpus: u32,
+        waited: Micros,
+    },
 }
 
 #[derive(Clone, Debug)]

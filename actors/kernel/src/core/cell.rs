@@ -1,8 +1,10 @@
 //! The life of a cell on its executor: queue, lease, start (one commit), run, store, finish (one commit), reply.
 
+use nbos_mesh::NodeName;
+
 use super::event::{Arrival, Captured, Failure};
 use super::needs;
-use super::{Action, ChildCommand, Core, Micros, RawDelta};
+use super::{Action, ChildCommand, Core, Micros, RawDelta, Released};
 use crate::id::CellSeq;
 use crate::message::JupyterMessage;
 use crate::protocol::{CellOutput, Channel, EventBody, Origin};
@@ -32,12 +34,13 @@ pub(super) struct Queued {
 }
 
 pub(super) enum Phase {
-    /// The child is to say whether the cell touches what is pinned elsewhere.
+    /// The child is to say whether the cell touches what is pinned elsewhere, and whether it can use a GPU.
     Asking {
         asked: Option<u64>,
     },
     /// That replica is to become the executor, because of what is pinned there or of GPUs that it holds for the cell.
     Moving {
+        to: NodeName,
         lent: bool,
     },
     /// Its GPUs are asked of this host.
@@ -67,6 +70,9 @@ pub(super) struct Cell {
     pub(super) message: JupyterMessage,
     pub(super) origins: Vec<Origin>,
     pub(super) gpus: u32,
+    pub(super) source: needs::Source,
+    /// They were given back.
+    pub(super) released: bool,
     pub(super) phase: Phase,
     pub(super) phase_since: Micros,
     pub(super) outputs: Vec<NumberedOutput>,
@@ -102,6 +108,8 @@ impl Cell {
             message: queued.message,
             origins: queued.origins,
             gpus,
+            source: needs::Source::Request,
+            released: false,
             phase: Phase::Starting,
             phase_since: now,
             outputs: Vec::new(),
@@ -177,10 +185,28 @@ impl Core {
             cell.delta = Some(delta);
             cell.arrival = Some(arrival);
             cell.stalled = false;
-            if cell.gpus > 0 {
-                // The lease ends with the code, not with the replication of what it did.
-                self.actions.push(Action::ReleaseLease);
-            }
+            // A process that does not say when its GPUs are free has freed them by now.
+            self.give_back();
+        }
+    }
+
+    /// The cell's code has ended and its GPUs are free, but for what could not leave them: the lease ends here, before its change
+    /// is even captured.
+    pub(super) fn released(&mut self, released: &Released) {
+        let runs = |cell: &Cell| cell.msg_id == released.msg_id && matches!(cell.phase, Phase::Running { .. });
+        if !self.cell.as_ref().is_some_and(runs) {
+            return;
+        }
+        self.give_back();
+        if !released.left.is_empty() {
+            self.left_behind(&released.left);
+        }
+    }
+
+    fn give_back(&mut self) {
+        if let Some(cell) = self.cell.as_mut().filter(|cell| cell.gpus > 0 && !cell.released) {
+            cell.released = true;
+            self.actions.push(Action::ReleaseLease);
         }
     }
 
@@ -344,6 +370,7 @@ impl Core {
         if self.queue.is_empty()
             || self.proposal.is_some()
             || yields
+            || self.child_is_to_go()
             || !self.acting_here()
             || self.state.running().is_some()
         {
@@ -361,8 +388,11 @@ impl Core {
         }
         match needs::gpus_of(&queued.message) {
             Ok(gpus) => {
-                let gpus = gpus.unwrap_or(self.spec.gpus);
-                self.place_cell(Cell::new(queued, gpus, self.now));
+                let mut cell = Cell::new(queued, gpus.unwrap_or(self.spec.gpus), self.now);
+                if gpus.is_none() {
+                    cell.source = needs::Source::Kernel;
+                }
+                self.place_cell(cell);
             }
             Err(why) => {
                 self.cell = Some(Cell::new(queued, 0, self.now));
@@ -422,6 +452,7 @@ impl Core {
         cell.phase_since = self.now;
         cell.ran_in = self.children;
         self.last_activity = self.now;
+        self.ahead = None;
         let message = needs::for_python(&cell.message);
         self.actions.push(Action::Child(ChildCommand::Send {
             channel: Channel::Shell,

@@ -147,6 +147,7 @@ impl Core {
             failures,
         };
         self.open_order = None;
+        self.ahead = None;
         self.actions.push(Action::Child(ChildCommand::Start));
     }
 
@@ -201,9 +202,8 @@ impl Core {
             ChildEvent::Applying { id, left } => self.apply_leaves(id, &left),
             ChildEvent::Applied { id, .. } => self.child_applied_changes(id),
             ChildEvent::Need { id, keys } => self.needed(id, keys),
-            ChildEvent::Touched { id, names, gpu } => self.touched(id, &names, &gpu),
-            // The lease ends with the cell's change, which comes next.
-            ChildEvent::Released(released) => drop(released),
+            ChildEvent::Touched { id, names, gpu } => self.touched(id, &names, gpu),
+            ChildEvent::Released(released) => self.released(&released),
             ChildEvent::Exited { why } => self.child_exited(why),
         }
     }
@@ -471,6 +471,8 @@ impl Core {
             return;
         }
         while let Some((channel, message)) = self.backlog.pop_front() {
+            // A widget's callback is user code, too.
+            self.ahead = None;
             self.actions
                 .push(Action::Child(ChildCommand::Send { channel, message }));
         }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Action, Core, Recipients};
 use crate::core::cell::Phase;
+use crate::core::needs::explain;
 use crate::id::CellSeq;
 use crate::message::JupyterMessage;
 use crate::protocol::{CellOutput, Channel, EventBody, ExecutionState, Origin};
@@ -116,6 +117,10 @@ impl Core {
         if channel == Channel::Shell
             && let Some(cell) = self.cell.as_mut().filter(|cell| cell.msg_id == parent.msg_id)
         {
+            let mut message = message;
+            if cell.gpus > 0 || self.spec.gpus > 0 {
+                explain(&mut message, cell.gpus, &cell.source);
+            }
             cell.reply = Some(message);
             return;
         }

@@ -3,7 +3,8 @@
 //!
 //! The executor asks its own host first. If that has no room, the cell joins the lines of all hosts that live, at once: the first
 //! to grant wins, and the other lines are left. Nobody waits for a silent host. Another host grants on condition, for two
-//! seconds, until the cell is handed to it or not.
+//! seconds, until the cell is handed to it or not. Members come and go meanwhile: a new one is asked like the others. When nobody
+//! has room, those who place replicas are told, who may move one to a host that has.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use nbos_mesh::NodeName;
 
 use super::cell::{Cell, Phase, Queued};
 use super::event::Failure;
+use super::line::Standing;
 use super::takeover::{Handover, Wanted};
 use super::{Action, Core, Micros, Ticket};
 use crate::protocol::{ElectionId, LentCell, ReplicaReply, Room};
@@ -21,20 +23,32 @@ const ASK_AGAIN_US: Micros = 1_000_000;
 /// Less than a conditional lease lives at the ledger: what is held here can still be confirmed.
 const OFFER_US: Micros = 1_500_000;
 
-/// Shorter waits are not worth a word.
-const TELL_AFTER_US: Micros = 2_000_000;
+/// All hosts have answered by then; a moment more does not hurt who waits for GPUs of a new host.
+const RELOCATE_AFTER_US: Micros = 150_000;
+
+/// A scheduler that could do nothing, or did not hear of it, is told again.
+const RELOCATE_AGAIN_US: Micros = 10_000_000;
 
 /// The ledger's word for: that many devices are not there at all.
 const IMPOSSIBLE: &str = "NB0701";
 
 /// The lines that the cell at hand stands in.
 pub(super) struct Election {
-    id: ElectionId,
+    pub(super) id: ElectionId,
     until: Micros,
     here: Line,
     there: BTreeMap<NodeName, Line>,
-    /// Its client was told that it waits.
-    told: bool,
+    pub(super) standing: Standing,
+    /// When to ask for another host.
+    relocate_at: Micros,
+}
+
+impl Election {
+    /// The hosts in whose lines the cell stands.
+    pub(super) fn lines<'a>(&'a self, myself: &'a NodeName) -> impl Iterator<Item = &'a NodeName> {
+        let there = self.there.iter().filter(|(_, line)| line.waits()).map(|(host, _)| host);
+        self.here.waits().then_some(myself).into_iter().chain(there)
+    }
 }
 
 enum Line {
@@ -112,7 +126,8 @@ impl Core {
             until: now.saturating_add(self.settings.gpu_wait),
             here: Line::out(why, now),
             there: BTreeMap::new(),
-            told: false,
+            standing: Standing::default(),
+            relocate_at: now + RELOCATE_AFTER_US,
         });
         self.advance_election();
     }
@@ -130,6 +145,18 @@ impl Core {
         };
         if !matches!(cell.phase, Phase::Electing) {
             return;
+        }
+        let gone: Vec<NodeName> = election
+            .there
+            .keys()
+            .filter(|host| !all.contains(host))
+            .cloned()
+            .collect();
+        for host in gone {
+            if election.there.remove(&host).is_some_and(|line| line.waits()) {
+                let election = election.id;
+                self.actions.push(Action::LeaveRoom { host, election });
+            }
         }
         let is_hopeless = |host: &NodeName| election.there.get(host).is_some_and(Line::is_hopeless);
         if election.here.is_hopeless() && all.iter().all(is_hopeless) {
@@ -160,9 +187,6 @@ impl Core {
                 on_condition: false,
             });
         }
-        let tell = !election.told && now >= cell.phase_since + TELL_AFTER_US;
-        election.told |= tell;
-        let gpus = cell.gpus;
         for host in others {
             if election.there.get(&host).is_none_or(due) {
                 election.there.insert(host.clone(), Line::Waiting);
@@ -177,12 +201,15 @@ impl Core {
                 });
             }
         }
-        if tell {
-            let noun = if gpus == 1 { "GPU" } else { "GPUs" };
-            self.tell(&format!(
-                "[nbos] waiting for {gpus} {noun}: others use those of this notebook's hosts\n"
-            ));
+        if election.relocate_at <= now {
+            election.relocate_at = now + RELOCATE_AGAIN_US;
+            self.actions.push(Action::AskRelocation {
+                gpus: cell.gpus,
+                waited: now - cell.phase_since,
+            });
         }
+        self.pass_ahead();
+        self.advance_standing();
     }
 
     /// Another host has lent GPUs to the cell on condition, or will not.
@@ -206,7 +233,10 @@ impl Core {
         let Some(cell) = self.cell.as_mut() else {
             return;
         };
-        cell.phase = Phase::Moving { lent: true };
+        cell.phase = Phase::Moving {
+            to: host.clone(),
+            lent: true,
+        };
         cell.phase_since = now;
         let lent = LentCell {
             message: cell.message.clone(),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{Membership, Micros, ProposalId};
 use crate::id::Version;
 use crate::message::JupyterMessage;
-use crate::protocol::{Channel, ElectionId, ReplicaRequest};
+use crate::protocol::{Channel, ElectionId, Place, ReplicaRequest};
 use crate::state::{Command, Group, KernelState};
 
 /// Stands for a caller that waits for an answer.
@@ -85,6 +85,12 @@ pub(crate) enum Event {
         election: ElectionId,
         host: NodeName,
         result: Result<(), Failure>,
+    },
+    /// Where the cell stands in a host's line, if it stands there.
+    Place {
+        election: ElectionId,
+        host: NodeName,
+        place: Option<Place>,
     },
     /// The ledger no longer grants the running cell its GPUs.
     LeaseLost,

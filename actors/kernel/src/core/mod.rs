@@ -14,6 +14,8 @@ mod deferred;
 mod election;
 mod ending;
 mod event;
+mod leftover;
+mod line;
 mod membership;
 mod needs;
 mod requests;
@@ -34,6 +36,7 @@ pub(crate) use event::{
     Arrival, Captured, ChildEvent, Event, Failure, FetchFailure, GpuUse, Liveness, RawDelta, RawPinned, Released,
     Ticket,
 };
+pub(crate) use leftover::Leftover;
 pub use membership::{Membership, Replacement};
 
 use crate::id::KernelId;
@@ -66,6 +69,7 @@ pub(crate) struct Settings {
     pub defer_above: u64,
     /// A cell waits this long for GPUs.
     pub gpu_wait: Micros,
+    pub leftover: Leftover,
 }
 
 pub(crate) struct Core {
@@ -90,6 +94,12 @@ pub(crate) struct Core {
     arriving: BTreeSet<BlobId>,
     /// A full pass that the child was asked for and has yet to answer.
     open_order: Option<u64>,
+    /// The process that left memory on a GPU and is to go.
+    condemned: Option<leftover::Condemned>,
+    /// The process whose client was told what it left on a GPU.
+    told_left: u64,
+    /// One that was made while a cell stood in line.
+    ahead: Option<scrub::Ahead>,
     /// Who waits for a full pass.
     barriers: Vec<Barrier>,
     /// No cell starts before: another replica is to become the executor.
@@ -165,6 +175,9 @@ impl Core {
             arrivals: Arrival(0),
             arriving: BTreeSet::new(),
             open_order: None,
+            ahead: None,
+            condemned: None,
+            told_left: 0,
             barriers: Vec::new(),
             yield_until: 0,
             passing: None,
@@ -215,6 +228,7 @@ impl Core {
             Event::Leased { msg_id, result } => self.leased(&msg_id, result),
             Event::LeaseLost => self.lease_lost(),
             Event::Room { election, host, result } => self.room_answered(election, host, result),
+            Event::Place { election, host, place } => self.place_answered(election, host, place),
             Event::Tick { quorum_silent_us } => self.tick(quorum_silent_us),
         }
         self.advance();
@@ -243,6 +257,7 @@ impl Core {
             || !self.barriers.is_empty()
             || !self.restarts.is_empty()
             || self.offer.is_some()
+            || self.is_replacing_child()
             || self.child.is_changing()
             || self.deferred_is_due()
     }
@@ -252,6 +267,7 @@ impl Core {
         self.repeat_proposal();
         self.drop_what_belongs_elsewhere();
         self.take_over_if_needed();
+        self.advance_leftover();
         self.sync_child();
         self.advance_scrubs();
         self.advance_cell();

@@ -1,10 +1,45 @@
 //! What a cell needs of its host: GPUs by its request's metadata, else by its first line (`%%gpu n`), else by its kernel.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::message::JupyterMessage;
 
 const MAGIC: &str = "%%gpu";
+
+/// Where the number of a cell's GPUs comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Its request.
+    Request,
+    /// Its kernel, because nobody knows better.
+    Kernel,
+    /// Its kernel, and the cell may use one: why.
+    Used(String),
+    /// It is none, because the cell provably uses none.
+    Unused,
+}
+
+impl Source {
+    /// For people.
+    fn why(&self) -> &str {
+        match self {
+            Self::Request => "the cell asks for them",
+            Self::Kernel => "the kernel asks for them, and whether the cell uses one could not be told",
+            Self::Used(why) => why,
+            Self::Unused => "nothing that the cell can reach uses a GPU",
+        }
+    }
+}
+
+/// The reply's metadata say how many GPUs the cell had and why.
+pub(super) fn explain(reply: &mut JupyterMessage, gpus: u32, source: &Source) {
+    let mut metadata = serde_json::from_slice::<Value>(&reply.metadata).unwrap_or_default();
+    if !metadata.is_object() {
+        metadata = json!({});
+    }
+    metadata["nbos"] = json!({"gpus": gpus, "why": source.why()});
+    reply.metadata = metadata.to_string().into();
+}
 
 /// GPUs that a request asks for itself; none when it leaves that to its kernel. An error says what is wrong with it.
 pub(super) fn gpus_of(message: &JupyterMessage) -> Result<Option<u32>, String> {

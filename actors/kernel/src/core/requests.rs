@@ -26,6 +26,8 @@ impl Core {
             ReplicaRequest::Handover => self.handover(ticket, Wanted::Role),
             ReplicaRequest::Take { msg_id, lent } => self.take(ticket, msg_id, lent),
             ReplicaRequest::Room(room) => self.offer(ticket, room),
+            // The shell asks the ledger; nothing to decide.
+            ReplicaRequest::Place => self.answer(ticket, ReplicaReply::Place(None)),
             ReplicaRequest::LeaveRoom { election } => {
                 self.leave_offer(election);
                 self.answer(ticket, ReplicaReply::Done);
@@ -162,11 +164,11 @@ impl Core {
                 self.leave_lines(None);
                 self.refuse_cell("KeyboardInterrupt", "interrupted while waiting for GPUs");
             }
-            Phase::Asking { .. } | Phase::Moving { lent: false } => {
+            Phase::Asking { .. } | Phase::Moving { lent: false, .. } => {
                 self.refuse_cell("KeyboardInterrupt", "interrupted before the code ran");
             }
             // It may have started there already.
-            Phase::Moving { lent: true } | Phase::Starting | Phase::Ready { .. } => cell.interrupt_at_start = true,
+            Phase::Moving { lent: true, .. } | Phase::Starting | Phase::Ready { .. } => cell.interrupt_at_start = true,
             // The code has ended.
             Phase::Storing { .. } | Phase::Committing { .. } => {}
         }
@@ -247,11 +249,11 @@ impl Core {
             connections: 0,
             execution_count: self.state.execution_count(),
             pinned: self.state.pinned().to_vec(),
-            gpus: self.state.running().map_or(0, |running| running.gpus),
-            gpus_awaited: match &self.cell {
-                Some(cell) if matches!(cell.phase, Phase::Leasing | Phase::Electing) => cell.gpus,
-                _ => 0,
+            gpus: match &self.cell {
+                Some(cell) if cell.released => 0,
+                _ => self.state.running().map_or(0, |running| running.gpus),
             },
+            awaited: self.awaited(),
             // The shell counts bytes.
             replicating: None,
             retired: self.is_retired(),

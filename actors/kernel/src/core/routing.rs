@@ -1,11 +1,12 @@
-//! Cells that touch what is pinned elsewhere go there: the replica at home becomes the executor and runs them.
+//! Cells that touch what is pinned elsewhere go there: the replica at home becomes the executor and runs them. The same question
+//! to the Python process says whether a cell can use a GPU at all: one that cannot gets none, unless it asks for some itself.
 
 use std::collections::BTreeMap;
 
 use nbos_mesh::NodeName;
 
 use super::cell::{Cell, Phase};
-use super::needs::{code_of, for_python};
+use super::needs::{Source, code_of, for_python};
 use super::{Action, ChildCommand, Core, GpuUse, Micros};
 
 /// A child answers at any time, even while it runs a cell; one that does not is not waited for.
@@ -17,7 +18,8 @@ const MOVE_DEADLINE_US: Micros = 35_000_000;
 impl Core {
     /// The next cell came to the front: where it must run is asked first, if it can matter.
     pub(super) fn place_cell(&mut self, mut cell: Cell) {
-        if self.may_belong_elsewhere(&cell) {
+        let gpus_in_doubt = cell.gpus > 0 && cell.source == Source::Kernel;
+        if gpus_in_doubt || self.may_belong_elsewhere(&cell) {
             cell.phase = Phase::Asking { asked: None };
             cell.phase_since = self.now;
             self.cell = Some(cell);
@@ -41,7 +43,10 @@ impl Core {
             }
             Phase::Asking { asked: None } if self.child_failure().is_some() => self.run_here(),
             Phase::Asking { asked: Some(_) } if self.now > cell.phase_since + TOUCH_DEADLINE_US => self.run_here(),
-            Phase::Moving { .. } if self.now > cell.phase_since + MOVE_DEADLINE_US => self.run_here(),
+            // Should it have started there, the log does not take a second start.
+            Phase::Moving { ref to, .. } if !self.is_up(to) || self.now > cell.phase_since + MOVE_DEADLINE_US => {
+                self.run_here();
+            }
             Phase::Asking { .. }
             | Phase::Moving { .. }
             | Phase::Leasing
@@ -54,7 +59,7 @@ impl Core {
         }
     }
 
-    pub(super) fn touched(&mut self, id: u64, names: &[String], _gpu: &GpuUse) {
+    pub(super) fn touched(&mut self, id: u64, names: &[String], gpu: GpuUse) {
         let asked = self
             .cell
             .as_ref()
@@ -62,11 +67,22 @@ impl Core {
         if !asked {
             return;
         }
-        let home = self.home_of(names);
+        if let Some(cell) = self.cell.as_mut().filter(|cell| cell.source == Source::Kernel) {
+            if gpu.may {
+                cell.source = gpu.why.map_or(Source::Kernel, Source::Used);
+            } else {
+                cell.gpus = 0;
+                cell.source = Source::Unused;
+            }
+        }
+        let home = self.may_be_sent_on().then(|| self.home_of(names)).flatten();
         match (home, self.cell.as_ref()) {
             (Some(host), Some(cell)) => {
                 let msg_id = cell.msg_id.clone();
-                self.set_phase(Phase::Moving { lent: false });
+                self.set_phase(Phase::Moving {
+                    to: host.clone(),
+                    lent: false,
+                });
                 self.actions.push(Action::AskMove {
                     host,
                     msg_id,
@@ -135,6 +151,11 @@ impl Core {
     }
 
     /// A cell is sent on once: the executor that was made for it keeps it, whatever its child says.
+    fn may_be_sent_on(&self) -> bool {
+        let cell = self.cell.as_ref().map(|cell| cell.msg_id.as_str());
+        self.is_executor() && self.state.routed() != cell
+    }
+
     fn may_belong_elsewhere(&self, cell: &Cell) -> bool {
         self.is_executor()
             && self.state.routed() != Some(cell.msg_id.as_str())

@@ -18,6 +18,17 @@ const BARRIER_BYTES_PER_US: u64 = 268;
 /// After a barrier no cell starts for this long, so that the hand-over finds the way clear.
 const YIELD_US: Micros = 1_000_000;
 
+/// A pass that was made while a cell stood in line, before anyone asked for it: what stands in line for minutes should not then
+/// keep its GPUs waiting for one.
+pub(super) struct Ahead {
+    order: u64,
+    at: Micros,
+    answered: Option<Arrival>,
+}
+
+/// A pass ahead is made again when it is older than this many times what it may take. Threads of the session go on meanwhile.
+const AHEAD_LASTS: Micros = 5;
+
 /// A pass's find on its way to the log.
 pub(super) struct Scrub {
     pub(super) arrival: Arrival,
@@ -65,6 +76,9 @@ impl Core {
                     });
                 }
                 self.open_order.take_if(|open| Some(*open) == order);
+                if let Some(ahead) = self.ahead.as_mut().filter(|ahead| Some(ahead.order) == order) {
+                    ahead.answered = Some(arrival);
+                }
                 for barrier in self.barriers.iter_mut().filter(|barrier| Some(barrier.order) == order) {
                     barrier.answered = Some(arrival);
                 }
@@ -191,14 +205,12 @@ impl Core {
             let reply = ReplicaReply::Scrubbed { version };
             return self.actions.push(Action::Answer { ticket, reply });
         }
-        // A pass that has yet to be made serves everybody who asked.
-        let id = self.open_order.unwrap_or_else(|| {
-            self.next_order += 1;
-            self.actions
-                .push(Action::Child(ChildCommand::Scrub { id: self.next_order }));
-            self.next_order
-        });
-        self.open_order = Some(id);
+        if self.passed_ahead() {
+            self.yield_until = self.now + YIELD_US;
+            let reply = ReplicaReply::Scrubbed { version };
+            return self.actions.push(Action::Answer { ticket, reply });
+        }
+        let id = self.order_pass();
         let deadline = self.now + self.barrier_patience();
         self.barriers.push(Barrier {
             ticket,
@@ -209,26 +221,60 @@ impl Core {
         self.yield_until = self.yield_until.max(deadline);
     }
 
+    /// While a cell stands in line its process has time for a full pass: whoever becomes the executor for it need not wait for one.
+    pub(super) fn pass_ahead(&mut self) {
+        let lasts = AHEAD_LASTS * self.barrier_patience();
+        let fresh = self.ahead.as_ref().is_some_and(|ahead| self.now < ahead.at + lasts);
+        if fresh || !self.is_executor() || !self.child_is_current() {
+            return;
+        }
+        self.ahead = Some(Ahead {
+            order: self.order_pass(),
+            at: self.now,
+            answered: None,
+        });
+    }
+
+    /// A pass was made since the process last ran anything, and what it found is in the log.
+    pub(super) fn passed_ahead(&self) -> bool {
+        let answered = self.ahead.as_ref().and_then(|ahead| ahead.answered);
+        answered.is_some_and(|arrival| self.committed_upto(arrival))
+    }
+
+    /// A pass that has yet to be made serves everybody who asks.
+    fn order_pass(&mut self) -> u64 {
+        let id = self.open_order.unwrap_or_else(|| {
+            self.next_order += 1;
+            self.actions
+                .push(Action::Child(ChildCommand::Scrub { id: self.next_order }));
+            self.next_order
+        });
+        self.open_order = Some(id);
+        id
+    }
+
+    /// Everything that the process reported up to here is in the log. Cells that ended before it count as well.
+    fn committed_upto(&self, arrival: Arrival) -> bool {
+        let cell_open = self
+            .cell
+            .as_ref()
+            .is_some_and(|cell| cell.arrival.is_some_and(|cell| cell < arrival));
+        !cell_open && !self.scrubs.iter().any(|scrub| scrub.arrival <= arrival)
+    }
+
+    fn is_passed(&self, barrier: &Barrier) -> bool {
+        barrier.answered.is_some_and(|arrival| self.committed_upto(arrival))
+    }
+
     pub(super) fn settle_barriers(&mut self) {
         if self.barriers.is_empty() {
             return;
         }
-        let done = |barrier: &Barrier| {
-            let Some(arrival) = barrier.answered else {
-                return false;
-            };
-            // Cells that ended before the pass count as well.
-            let cell_open = self
-                .cell
-                .as_ref()
-                .is_some_and(|cell| cell.arrival.is_some_and(|cell| cell < arrival));
-            !cell_open && !self.scrubs.iter().any(|scrub| scrub.arrival <= arrival)
-        };
         let (settled, waiting): (Vec<Barrier>, Vec<Barrier>) = std::mem::take(&mut self.barriers)
             .into_iter()
-            .partition(|barrier| done(barrier) || barrier.deadline <= self.now);
+            .partition(|barrier| self.is_passed(barrier) || barrier.deadline <= self.now);
         for barrier in settled {
-            let reply = if done(&barrier) {
+            let reply = if self.is_passed(&barrier) {
                 self.yield_until = self.now + YIELD_US;
                 ReplicaReply::Scrubbed {
                     version: self.state.version(),

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nbos_consensus::{Group, GroupId, GroupOptions, ReplicaId};
+use nbos_gpu::Release;
 use nbos_mesh::{Delivery, Fault, NodeName, PeerState, Responder, codec};
 use nbos_supervision::{Status, Tree};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
@@ -16,7 +17,7 @@ use super::message::Message;
 use super::{Identity, Surroundings};
 use crate::child::ChildHandle;
 use crate::chunks::{Chunks, Haste, Peers};
-use crate::core::{ChildEvent, Core, Event, Liveness, Member, Micros, Settings, Ticket};
+use crate::core::{ChildEvent, Core, Event, Leftover, Liveness, Member, Micros, Settings, Ticket};
 use crate::outbox::Outbox;
 use crate::protocol::to_bytes;
 use crate::protocol::{Channel, ReplicaReply, ReplicaRequest, replica_path};
@@ -117,6 +118,10 @@ impl Actor for Replica {
             Settings {
                 defer_above: surroundings.options.defer_above,
                 gpu_wait: surroundings.options.gpu_wait.saturating_mul(1_000_000),
+                leftover: match surroundings.gpus.release_by() {
+                    Release::Offload => Leftover::Stays,
+                    Release::Checkpoint(_) | Release::Respawn => Leftover::Respawns,
+                },
             },
         );
         let chunks = Chunks::new(
@@ -289,6 +294,10 @@ impl State {
                     within,
                     responder,
                 ));
+            }
+            Ok(ReplicaRequest::Place) => {
+                let place = self.place();
+                tokio::spawn(async move { responder.send(Ok(to_bytes(&ReplicaReply::Place(place.await)))) });
             }
             Ok(request) => {
                 self.next_ticket += 1;

@@ -15,7 +15,8 @@ use super::message::Message;
 use crate::child::{self, Given, Incarnation, Order, Start};
 use crate::core::{Action, Apply, ChildCommand, ChildEvent, Event, Failure, Micros, ProposalId, Recipients};
 use crate::protocol::{
-    Channel, Cursor, EventBody, GATEWAY_PATH, KernelEvent, ReplicaReply, ReplicaRequest, replica_path, to_bytes,
+    Channel, Cursor, EventBody, GATEWAY_PATH, KernelEvent, Place, RELOCATE_PATH, Relocate, ReplicaReply,
+    ReplicaRequest, replica_path, to_bytes,
 };
 use crate::state::Command;
 
@@ -132,6 +133,23 @@ impl State {
                     }
                 });
             }
+            Action::AskPlace { host, election } if host == *self.around.mesh.local() => {
+                let (place, myself) = (self.place(), self.myself.clone());
+                tokio::spawn(async move {
+                    let place = place.await;
+                    let _ = myself.cast(Message::Event(Event::Place { election, host, place }));
+                });
+            }
+            Action::AskPlace { host, election } => {
+                self.ask(host.clone(), &ReplicaRequest::Place, ANSWER_WITHIN, move |reply| {
+                    let place = match reply {
+                        Some(ReplicaReply::Place(place)) => place,
+                        _ => None,
+                    };
+                    Event::Place { election, host, place }
+                });
+            }
+            Action::AskRelocation { gpus, waited } => self.ask_relocation(gpus, waited),
             // Should this fail, what is held there ends by itself.
             Action::LeaveRoom { host, election } => self.tell(host, &ReplicaRequest::LeaveRoom { election }),
             Action::Lease {
@@ -151,6 +169,34 @@ impl State {
                     self.account.given_back();
                     self.release(lease.id);
                 }
+            }
+        }
+    }
+
+    /// Where a cell of this kernel stands in this host's line.
+    pub(super) fn place(&self) -> impl Future<Output = Option<Place>> + use<> {
+        let (gpus, holder) = (self.around.gpus.clone(), self.identity.kernel.to_string());
+        async move {
+            let place = gpus.place(&holder).await.ok()??;
+            Some(Place {
+                position: place.position,
+                waiting: place.waiting,
+                reason: reason(&place),
+            })
+        }
+    }
+
+    /// Whoever leads them acts on it; it is told again if none does.
+    fn ask_relocation(&self, gpus: u32, waited_us: Micros) {
+        let relocate = to_bytes(&Relocate {
+            kernel: self.identity.kernel,
+            gpus,
+            vram: self.identity.spec.vram,
+            waited_us,
+        });
+        for node in &self.around.control {
+            if let Err(error) = self.around.mesh.cast(node, RELOCATE_PATH, relocate.clone()) {
+                tracing::debug!(%error, %node, "a control node does not hear of a cell without room");
             }
         }
     }
@@ -511,6 +557,24 @@ impl State {
             }),
         };
         self.step(Event::Leased { msg_id, result });
+    }
+}
+
+/// Why devices of this host do not serve a request, for people.
+fn reason(place: &nbos_gpu::Place) -> String {
+    let kinds = [
+        (place.lent, "lent"),
+        (place.clearing, "being cleared"),
+        (place.broken, "out of order"),
+        (place.free, "free"),
+    ];
+    let parts: Vec<(u32, &str)> = kinds.into_iter().filter(|(count, _)| *count > 0).collect();
+    match parts.as_slice() {
+        [(count, what)] => format!("all {count} GPUs {what}"),
+        parts => {
+            let each: Vec<String> = parts.iter().map(|(count, what)| format!("{count} {what}")).collect();
+            format!("of its GPUs {}", each.join(", "))
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::protocol::Place;
+
 /// Devices of each host.
 const INSTALLED: u32 = 2;
 
@@ -79,6 +81,15 @@ impl Gpus {
 
     pub(super) fn free(&self) -> u32 {
         INSTALLED - self.others - self.held()
+    }
+
+    pub(super) fn place(&self) -> Option<Place> {
+        let waiting = self.line.len() as u32;
+        (waiting > 0).then(|| Place {
+            position: 1,
+            waiting,
+            reason: "all GPUs lent".to_owned(),
+        })
     }
 
     pub(super) fn is_idle(&self) -> bool {

@@ -3,7 +3,8 @@
 //! Each cell appends its own name to a list; some make or use a large value, make changes that only a full pass finds, pin a
 //! variable or touch it. Whatever happens: a cell that was acknowledged `ok` is in the list exactly once and in order, a cell that
 //! was refused is not in it, what a full pass found is never lost once committed and never comes out of order, every process holds
-//! what the log says, no cell runs without the GPUs that it asked for, none of them stays lent, and once faults stop the next cell
+//! what the log says, no cell runs without the GPUs that it needs, none of them stays lent, no process
+//! runs a cell after it left memory on a GPU (unless it is to stay, or something is pinned there), and once faults stop the next cell
 //! runs. Repeat one schedule with
 //! `NBOS_SEED=n cargo nextest run -p nbos-kernel schedules`,
 //! and more of them with `NBOS_SEEDS=n`.
@@ -45,6 +46,8 @@ fn schedules() {
         met.moved,
         met.touched,
         met.elected,
+        met.without,
+        met.respawned,
     ];
     assert!(rare.iter().all(|times| *times > SEEDS / 100), "too few: {met:?}");
 }

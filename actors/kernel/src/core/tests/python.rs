@@ -6,7 +6,8 @@ use bytes::Bytes;
 use nbos_objects::BlobId;
 use serde_json::json;
 
-use crate::core::{Apply, Captured, ChildCommand, ChildEvent, GpuUse, RawDelta, RawPinned};
+use crate::core::event::LeftOnDevice;
+use crate::core::{Apply, Captured, ChildCommand, ChildEvent, GpuUse, RawDelta, RawPinned, Released};
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, Pinned};
 use crate::state::{Buffer, Group};
@@ -21,7 +22,16 @@ pub(super) const SEEN: &str = "var:seen";
 pub(super) const BIG: &str = "var:big";
 
 /// Words in a cell's code.
-pub(super) const WORDS: [&str; 5] = ["miss", "make-big", "use-big", "pin", "touch"];
+pub(super) const WORDS: [&str; 8] = [
+    "miss",
+    "make-big",
+    "use-big",
+    "pin",
+    "touch",
+    "leave",
+    "gives-back",
+    "gpu-free",
+];
 
 #[derive(Default)]
 pub(super) struct Python {
@@ -34,6 +44,8 @@ pub(super) struct Python {
     pub(super) arriving: BTreeSet<String>,
     /// It made the pinned object itself.
     live_pin: bool,
+    /// It left memory on a GPU.
+    pub(super) left: bool,
     pins: Vec<Pinned>,
     tasks: VecDeque<ChildCommand>,
     /// A cell that waits for what it needs.
@@ -49,7 +61,8 @@ impl Python {
         // Answered by a thread of its own.
         if let ChildCommand::Touches { id, code, of } = &command {
             let names = if code.contains("touch") { of.clone() } else { Vec::new() };
-            let gpu = GpuUse { may: true, why: None };
+            let may = !code.contains("gpu-free");
+            let gpu = GpuUse { may, why: None };
             return self.inbox.push_back(ChildEvent::Touched { id: *id, names, gpu });
         }
         self.tasks.push_back(command);
@@ -167,6 +180,19 @@ impl Python {
             if code.contains("miss") {
                 self.hidden.push(id.clone());
             }
+        }
+        if code.contains("leave") || code.contains("gives-back") {
+            self.left |= code.contains("leave");
+            let left = LeftOnDevice {
+                index: 0,
+                bytes: 1 << 20,
+                why: "a graph".to_owned(),
+            };
+            self.inbox.push_back(ChildEvent::Released(Released {
+                msg_id: id.clone(),
+                took_us: 1,
+                left: if self.left { vec![left] } else { Vec::new() },
+            }));
         }
         let delta = self.delta(Captured::Cell { msg_id: id }, groups);
         self.inbox.push_back(ChildEvent::Delta(delta));

@@ -21,7 +21,7 @@ use requests::{gpus_in, request_message};
 use super::gpus::Gpus;
 use super::python::WORDS;
 use super::view::View;
-use crate::core::{Action, ChildEvent, Event, Failure, Liveness, ProposalId, Settings, Ticket};
+use crate::core::{Action, ChildEvent, Event, Failure, Leftover, Liveness, ProposalId, Settings, Ticket};
 use crate::id::KernelId;
 use crate::message::JupyterMessage;
 use crate::protocol::{Channel, EventBody, Origin, ReplicaReply, ReplicaRequest};
@@ -67,6 +67,11 @@ impl World {
             defer_above: if seed.is_multiple_of(2) { 0 } else { 1_000 },
             // Longer than any schedule: nobody starves.
             gpu_wait: 1_000_000_000,
+            leftover: if seed.is_multiple_of(3) {
+                Leftover::Stays
+            } else {
+                Leftover::Respawns
+            },
         };
         let nodes = (0..3).map(|index| Node::new(kernel, index, 0, settings)).collect();
         let mut world = Self {
@@ -182,7 +187,7 @@ impl World {
         if submitted < CELLS && (self.pending.len() < 2 || self.chance.one_in(3)) {
             let id = format!("cell-{submitted}");
             let mut words: Vec<&str> = WORDS.into_iter().filter(|_| self.chance.one_in(4)).collect();
-            words.extend([None, Some("gpus=1"), Some("gpus=2")][self.chance.below(3)]);
+            words.extend([None, Some("gpus=0"), Some("gpus=1"), Some("gpus=2")][self.chance.below(4)]);
             self.codes.insert(id.clone(), words.join(" "));
             self.pending.push_back(id.clone());
             self.order.push(id);
@@ -457,6 +462,15 @@ impl World {
                 Action::LeaveRoom { host, election } => {
                     self.ask_other(node, &host, ReplicaRequest::LeaveRoom { election }, 0);
                 }
+                Action::AskPlace { host, election } => {
+                    let place = self.nodes[position(&host)].gpus.place();
+                    self.begin(
+                        node,
+                        What::Answer {
+                            event: Event::Place { election, host, place },
+                        },
+                    );
+                }
                 Action::Lease {
                     msg_id,
                     gpus,
@@ -481,6 +495,7 @@ impl World {
                 Action::Publish { .. }
                 | Action::Forward { .. }
                 | Action::StopStoring
+                | Action::AskRelocation { .. }
                 | Action::Subscribe { .. }
                 | Action::Unsubscribe { .. }
                 | Action::NewEpoch(_)

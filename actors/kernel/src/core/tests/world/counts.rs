@@ -11,6 +11,10 @@ pub(in crate::core::tests) struct Counts {
     pub(in crate::core::tests) moved: u64,
     pub(in crate::core::tests) touched: u64,
     pub(in crate::core::tests) elected: u64,
+    /// Cells of a GPU kernel that ran without a GPU.
+    pub(in crate::core::tests) without: u64,
+    /// Processes replaced because of what they left on a GPU.
+    pub(in crate::core::tests) respawned: u64,
 }
 
 impl std::ops::AddAssign for Counts {
@@ -23,5 +27,7 @@ impl std::ops::AddAssign for Counts {
         self.moved += other.moved;
         self.touched += other.touched;
         self.elected += other.elected;
+        self.without += other.without;
+        self.respawned += other.respawned;
     }
 }

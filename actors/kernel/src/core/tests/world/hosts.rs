@@ -5,7 +5,7 @@ use nbos_objects::BlobId;
 
 use super::{HOSTS, World, gpus_in, position};
 use crate::core::tests::python::Python;
-use crate::core::{Arrival, ChildCommand, ChildEvent, Event, Failure, FetchFailure, Ticket};
+use crate::core::{Arrival, ChildCommand, ChildEvent, Event, Failure, FetchFailure, Leftover, Ticket};
 use crate::protocol::{ReplicaReply, ReplicaRequest};
 use crate::state::Group;
 
@@ -191,7 +191,10 @@ impl World {
     pub(super) fn command(&mut self, node: usize, command: ChildCommand) {
         match command {
             ChildCommand::Start => self.nodes[node].child = Some(Python::default()),
-            ChildCommand::Kill => self.nodes[node].child = None,
+            ChildCommand::Kill => {
+                let left = self.nodes[node].child.take().is_some_and(|python| python.left);
+                self.counts.respawned += u64::from(left);
+            }
             ChildCommand::Interrupt => {}
             ChildCommand::Apply(mut apply) => {
                 let chunks = &self.nodes[node].chunks;
@@ -210,8 +213,18 @@ impl World {
             }
             ChildCommand::Send { channel, message } => {
                 let content: serde_json::Value = serde_json::from_slice(&message.content).expect("a request is JSON");
-                let needs = gpus_in(content["code"].as_str().unwrap_or_default());
+                let code = content["code"].as_str().unwrap_or_default();
+                let needs = gpus_in(code);
                 let held = self.nodes[node].gpus.held();
+                self.counts.without += u64::from(held == 0 && !code.contains("gpus="));
+                let left = self.nodes[node].child.as_ref().is_some_and(|python| python.left);
+                let pinned = self.nodes[node].core.state().pinned();
+                let pins = pinned.iter().any(|pinned| pinned.home == HOSTS[node]);
+                assert!(
+                    !left || pins || self.settings.leftover == Leftover::Stays,
+                    "seed {}: a cell runs in a process that left memory on a GPU",
+                    self.seed
+                );
                 assert!(
                     held >= needs,
                     "seed {}: a cell runs on {held} GPUs and needs {needs}",

@@ -6,6 +6,7 @@ use nbos_mesh::NodeName;
 use nbos_objects::BlobId;
 
 use super::HOSTS;
+use super::requests::KERNEL_GPUS;
 use crate::core::tests::gpus::Gpus;
 use crate::core::tests::python::Python;
 use crate::core::{Core, Member, Membership, Settings};
@@ -44,7 +45,10 @@ impl Node {
             kernel,
             me,
             NodeName::from(HOSTS[index]),
-            KernelSpec::default(),
+            KernelSpec {
+                gpus: KERNEL_GPUS,
+                ..KernelSpec::default()
+            },
             Membership { members, change: None },
             settings,
         );
