@@ -194,9 +194,11 @@ impl Cluster {
         within: Duration,
     ) -> Result<(), Error> {
         let infos = self.infos_of(record).await?;
-        let is_standby = |info: &&ReplicaInfo| info.role == Role::Standby;
+        let membership = record.membership();
+        let leaving = membership.change.map(|change| change.leaving);
+        let is_standby = |info: &&ReplicaInfo| info.role == Role::Standby && Some(info.replica) != leaving;
         let target = match to {
-            Some(host) if record.replicas.iter().any(|placement| placement.host == *host) => host.clone(),
+            Some(host) if membership.members.iter().any(|member| member.host == *host) => host.clone(),
             Some(host) => {
                 return Err(Error::NoSuchHost(format!(
                     "{host} has no replica of kernel {}",

@@ -8,6 +8,7 @@ use nbos::client::{Execute, Framing, Host, Scaling, StartOptions};
 use nbos_integration::{
     Cluster, Kernel, LONG, SHORT, Shape, assert_distinct_hosts, eventually, holds, is_alive, within,
 };
+use serde_json::json;
 
 /// Ports below those that the system gives to outgoing connections, above those of the scenarios' nodes.
 const PORTS: std::ops::Range<u16> = 30_000..32_000;
@@ -173,9 +174,13 @@ async fn a_cell_that_waits_brings_a_host() {
     for _ in 0..4 {
         let kernel = kernel_of_one_gpu(&cluster).await;
         let mut cells = kernel.open(Framing::V1).await;
-        let cell = Execute::new(format!(
-            "import os, time\nwhile not os.path.exists({flag:?}):\n    time.sleep(0.01)"
-        ));
+        // A cell that could do without a GPU asks for one.
+        let cell = Execute {
+            metadata: json!({"nbos": {"gpus": 1}}),
+            ..Execute::new(format!(
+                "import os, time\nwhile not os.path.exists({flag:?}):\n    time.sleep(0.01)"
+            ))
+        };
         holders.push(tokio::spawn(async move { cells.run(&cell).await.is_ok() }));
     }
     holds("a cell is seen to wait", LONG, async || {

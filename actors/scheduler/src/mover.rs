@@ -137,7 +137,8 @@ impl Mover {
         let _ = timeout(SEEN_WITHIN, moved).await;
     }
 
-    /// The new replica learns the log, and then is to be as far as the others were at that moment.
+    /// The new replica learns the log, and then is to be as far as the others were at that moment. Large variables may come later where
+    /// the old one is lost: the kernel is short of a voter until then.
     async fn join(&self, record: &KernelRecord, moving: &Move) -> Option<Step> {
         if let Some(why) = self.hopeless(moving) {
             return Some(Step::Undo { why });
@@ -154,7 +155,7 @@ impl Mover {
                 && info.pid.is_some()
                 && info.log >= log
                 && info.applied >= cells
-                && info.lacks == 0
+                && (info.lacks == 0 || moving.why == Why::Repair)
             {
                 return Some(Step::Leave);
             }

@@ -154,7 +154,8 @@ class SearchPath(Provider):
         self._start = list(sys.path)
 
     def moved(self) -> None:
-        self._start = list(sys.path)
+        # The others have their numbers: IPython has put in one since, which travels as itself.
+        self._start[0] = sys.path[0]
 
     def read(self) -> Any:
         places = {entry: index for index, entry in reversed(list(enumerate(self._start)))}

@@ -135,7 +135,10 @@ class Memory:
 
 
 def _write(directory: Path, nbytes: int) -> None:
-    """Replaced as a whole: whoever reads it sees a number."""
+    """Replaced as a whole: whoever reads it sees a number. A process without memory on the device has no file."""
+    if not nbytes:
+        (directory / str(os.getpid())).unlink(missing_ok=True)
+        return
     draft = directory / f".{os.getpid()}.new"
     draft.write_text(str(nbytes))
     draft.replace(directory / str(os.getpid()))

@@ -77,3 +77,13 @@ def test_what_a_kernel_is_given_is_its_start(child: Child, tmp_path: Path) -> No
 
 def merged(result: Result) -> tuple[dict[str, Any], bytes]:
     return Manifest().merge(result.delta, result.body, "h1", 1)
+
+
+def test_the_search_path_of_one_that_was_started_at_once_is_understood(tmp_path: Path) -> None:
+    at_once, ahead = Child("h1").ready(), Child("h2").ready()
+    begin(ahead, {}, tmp_path)
+    before = ahead.execute("import sys; sys.path[1:]").text
+    assert ahead.apply(*merged(at_once.execute("import sys; sys.path.append('/added')"))) == []
+    assert ahead.execute("sys.path[1:]").text == before[:-1] + ", '/added']"
+    for child in (at_once, ahead):
+        child.end()

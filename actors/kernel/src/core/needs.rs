@@ -37,7 +37,11 @@ pub(super) fn explain(reply: &mut JupyterMessage, gpus: u32, source: &Source) {
     if !metadata.is_object() {
         metadata = json!({});
     }
-    metadata["nbos"] = json!({"gpus": gpus, "why": source.why()});
+    if !metadata["nbos"].is_object() {
+        metadata["nbos"] = json!({});
+    }
+    metadata["nbos"]["gpus"] = json!(gpus);
+    metadata["nbos"]["why"] = json!(source.why());
     reply.metadata = metadata.to_string().into();
 }
 

@@ -419,7 +419,7 @@ impl State {
         metadata["nbos"]["devices"] = lease
             .devices
             .iter()
-            .map(|device| json!({"index": device.index, "uuid": device.uuid}))
+            .map(|device| json!({"index": device.index, "uuid": device.uuid, "simulated": device.path}))
             .collect();
         message.metadata = metadata.to_string().into();
     }
