@@ -45,7 +45,7 @@ def test_a_fork_cannot_be_told_from_a_start(pair: tuple[Child, Child]) -> None:
 
 def test_forks_share_no_secrets_and_no_numbers() -> None:
     children = [Child(f"h{number}").ready() for number in (1, 2)]
-    code = "import multiprocessing, random, uuid; print(multiprocessing.current_process().authkey, random.random(), uuid.uuid4())"
+    code = "import multiprocessing, random, uuid; print(bytes(multiprocessing.current_process().authkey).hex(), random.random(), uuid.uuid4())"
     seen = [child.execute(code).text.split() for child in children]
     assert all(one != other for one, other in zip(*seen, strict=True))
     for child in children:
@@ -82,8 +82,8 @@ def merged(result: Result) -> tuple[dict[str, Any], bytes]:
 def test_the_search_path_of_one_that_was_started_at_once_is_understood(tmp_path: Path) -> None:
     at_once, ahead = Child("h1").ready(), Child("h2").ready()
     begin(ahead, {}, tmp_path)
-    before = ahead.execute("import sys; sys.path[1:]").text
+    before = ahead.execute("import sys; print(sys.path[1:])").text
     assert ahead.apply(*merged(at_once.execute("import sys; sys.path.append('/added')"))) == []
-    assert ahead.execute("sys.path[1:]").text == before[:-1] + ", '/added']"
+    assert ahead.execute("print(sys.path[1:])").text == before.rstrip("]\n") + ", '/added']\n"
     for child in (at_once, ahead):
         child.end()
