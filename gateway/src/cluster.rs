@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use nbos_gpu::GpuInfo;
 use nbos_host::{GpuFault, client};
 use nbos_kernel::KernelId;
 use nbos_kernel::protocol::{KernelSpec, ReplicaInfo, ReplicaReply, ReplicaRequest, Role, replica_path, to_bytes};
@@ -363,6 +364,16 @@ impl Cluster {
             hosts.push(json!({"name": host, "status": status, "gpus": [], "replicas": 0, "added": true}));
         }
         hosts
+    }
+
+    /// The devices of every host that answers.
+    pub(crate) async fn gpus(&self) -> BTreeMap<NodeName, Vec<GpuInfo>> {
+        let state = self.view();
+        let asks = state.hosts.keys().map(async |host| {
+            let info = client::host(&self.mesh, host, ASK_HOST_WITHIN).await.ok()?;
+            Some((host.clone(), info.gpus))
+        });
+        join_all(asks).await.into_iter().flatten().collect()
     }
 
     /// `GET /api/cluster/scaling`: the hosts that scaling ordered, as of a version of the control state, and its bounds.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nbos_gpu::{DeviceState, GpuInfo, Health};
 use nbos_kernel::KernelId;
 use nbos_kernel::protocol::ReplicaInfo;
 use nbos_mesh::{Mesh, NodeName, PeerState};
@@ -22,8 +23,8 @@ use crate::rest::model;
 /// Events a slow listener may be behind before it misses some (and is told so).
 const BACKLOG: usize = 1_024;
 
-/// While somebody listens, executors are compared this often: they are not in the control state.
-const EXECUTOR_CHECK: Duration = Duration::from_secs(1);
+/// While somebody listens, executors and GPUs are compared this often: they are not in the control state.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 /// One event, ready to be sent: its name and its data.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +63,7 @@ impl ClusterEvent {
 
 type Peers = BTreeMap<NodeName, PeerState>;
 type Executors = BTreeMap<KernelId, (NodeName, u64)>;
+type Gpus = BTreeMap<NodeName, Vec<GpuInfo>>;
 
 /// What two views of the control state differ in. Pure.
 fn control_events(before: &ControlState, after: &ControlState) -> Vec<(&'static str, Value)> {
@@ -154,6 +156,39 @@ fn executor_events(before: &Executors, after: &Executors) -> Vec<(&'static str, 
     changed.map(event).collect()
 }
 
+/// Devices that cannot be lent any more, or can again. One not seen before is expected to work.
+fn gpu_events(before: &Gpus, after: &Gpus) -> Vec<(&'static str, Value)> {
+    let mut events = Vec::new();
+    for (host, gpus) in after {
+        let known = before.get(host).map(Vec::as_slice).unwrap_or_default();
+        for gpu in gpus {
+            let old = known.iter().find(|old| old.index == gpu.index);
+            let name = match (old.and_then(|old| out_of_order(old.state)), out_of_order(gpu.state)) {
+                (old, new) if old == new => continue,
+                (_, Some(name)) => name,
+                (_, None) => "gpu_working",
+            };
+            let why = match &gpu.health {
+                Health::Healthy => None,
+                Health::Failed { why } => Some(why),
+            };
+            let data =
+                json!({"host": host, "gpu": gpu.index, "uuid": gpu.uuid, "memory_used": gpu.memory_used, "why": why});
+            events.push((name, data));
+        }
+    }
+    events
+}
+
+/// What to call it when a device came into a state in which it is not lent.
+fn out_of_order(state: DeviceState) -> Option<&'static str> {
+    match state {
+        DeviceState::Free | DeviceState::Leased | DeviceState::Clearing => None,
+        DeviceState::Quarantined => Some("gpu_quarantined"),
+        DeviceState::Failed => Some("gpu_failed"),
+    }
+}
+
 /// The executor by the newest epoch that any replica has seen.
 fn executors(infos: &BTreeMap<KernelId, Vec<ReplicaInfo>>) -> Executors {
     let newest = |infos: &[ReplicaInfo]| {
@@ -182,6 +217,7 @@ pub(crate) enum Message {
     Control(Arc<ControlState>),
     Peers(Peers),
     Executors(Executors),
+    Gpus(Gpus),
 }
 
 impl ractor::Message for Message {}
@@ -191,6 +227,7 @@ pub(crate) struct State {
     control: Arc<ControlState>,
     peers: Peers,
     executors: Executors,
+    gpus: Gpus,
     task: JoinHandle<()>,
 }
 
@@ -212,6 +249,7 @@ impl Actor for Watcher {
             control: state,
             peers,
             executors: Executors::new(),
+            gpus: Gpus::new(),
             task,
         })
     }
@@ -235,6 +273,13 @@ impl Actor for Watcher {
                 let before = std::mem::replace(&mut state.executors, executors);
                 executor_events(&before, &state.executors)
             }
+            Message::Gpus(gpus) => {
+                let events = gpu_events(&state.gpus, &gpus);
+                // A host that is silent for a moment keeps what was known of it.
+                state.gpus.extend(gpus);
+                state.gpus.retain(|host, _| state.control.hosts.contains_key(host));
+                events
+            }
         };
         for (name, mut data) in events {
             data["time"] = json!(iso8601(unix_micros()));
@@ -254,7 +299,7 @@ impl Drop for State {
 async fn watch(mesh: Mesh, control: ControlHandle, feed: Feed, watcher: ActorRef<Message>) {
     let (mut states, mut peers) = (control.watch(), mesh.subscribe());
     let cluster = Cluster::new(mesh.clone(), control);
-    let mut check = tokio::time::interval(EXECUTOR_CHECK);
+    let mut check = tokio::time::interval(CHECK_EVERY);
     check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
@@ -265,7 +310,11 @@ async fn watch(mesh: Mesh, control: ControlHandle, feed: Feed, watcher: ActorRef
                     continue;
                 }
                 let view = cluster.view();
-                Some(Message::Executors(executors(&cluster.infos(view.kernels.values()).await)))
+                let (infos, gpus) = tokio::join!(cluster.infos(view.kernels.values()), cluster.gpus());
+                if watcher.cast(Message::Gpus(gpus)).is_err() {
+                    return;
+                }
+                Some(Message::Executors(executors(&infos)))
             }
         };
         match message.map(|message| watcher.cast(message)) {
@@ -338,6 +387,44 @@ mod tests {
         }
         assert_eq!(seen, ["host_ordered", "host_retiring", "host_removed"]);
         assert!(control_events(&empty, &state).is_empty());
+    }
+
+    #[test]
+    fn devices_that_cannot_be_lent_are_told_once_and_when_they_are_back() {
+        let gpu = |state, health| GpuInfo {
+            index: 1,
+            uuid: "GPU-1".to_owned(),
+            name: "simulated".to_owned(),
+            memory_total: 2,
+            memory_used: 0,
+            utilisation: None,
+            processes: Vec::new(),
+            health,
+            state,
+            lease: None,
+        };
+        let seen = |state, health| Gpus::from([(NodeName::from("h1"), vec![gpu(state, health)])]);
+        let off = Health::Failed { why: "off".to_owned() };
+        let free = seen(DeviceState::Free, Health::Healthy);
+        let failed = seen(DeviceState::Failed, off);
+        let stuck = seen(DeviceState::Quarantined, Health::Healthy);
+        let names = |before: &Gpus, after: &Gpus| {
+            gpu_events(before, after)
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names(&Gpus::new(), &free), Vec::<&str>::new());
+        assert_eq!(names(&Gpus::new(), &failed), ["gpu_failed"]);
+        assert_eq!(names(&free, &failed), ["gpu_failed"]);
+        assert_eq!(gpu_events(&free, &failed)[0].1["why"], "off");
+        assert_eq!(names(&failed, &failed), Vec::<&str>::new());
+        assert_eq!(
+            names(&free, &seen(DeviceState::Leased, Health::Healthy)),
+            Vec::<&str>::new()
+        );
+        assert_eq!(names(&free, &stuck), ["gpu_quarantined"]);
+        assert_eq!(names(&stuck, &free), ["gpu_working"]);
     }
 
     #[test]

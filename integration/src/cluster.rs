@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::client::Kernel;
 use crate::disk::{resize, with_small_disks};
+use crate::events::Events;
 use crate::fault::Node;
 use crate::oracle::whole;
 use crate::process::{MARK, Process, kill_9, marked, signal};
@@ -232,6 +233,11 @@ impl Cluster {
         let kernel = Kernel::new(client, started.unwrap_or_else(|error| panic!("no kernel: {error}")).id);
         kernel.settled().await;
         kernel
+    }
+
+    /// The cluster's events, as a node's gateway tells them from now on.
+    pub async fn events(&self, name: &str) -> Events {
+        Events::listen(&self.node(name).gateway_address(), &self.connection().token).await
     }
 
     pub fn node(&self, name: &str) -> Node<'_> {

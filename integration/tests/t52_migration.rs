@@ -338,3 +338,59 @@ async fn a_host_is_emptied_and_filled_again() {
     assert_ne!(refused.code, Some(0), "it has one already");
     assert!(refused.stderr.contains("has one already"), "{refused:?}");
 }
+
+/// A cell that holds a GPU until a file is there.
+fn holding(flag: &std::path::Path) -> Execute {
+    let mut cell = Execute::new(format!(
+        "import os, time\nwhile not os.path.exists({flag:?}):\n    time.sleep(0.01)"
+    ));
+    cell.metadata = json!({"nbos": {"gpus": 1}});
+    cell
+}
+
+#[tokio::test]
+async fn a_waiting_cell_draws_a_replica_to_where_gpus_are_free() {
+    let cluster = Cluster::shaped(Shape {
+        nodes: 4,
+        gpus: 1,
+        ..Shape::default()
+    })
+    .await;
+    let kernel = cluster.kernel().await;
+    kernel.open(Framing::V1).await.ok("kept = [1]").await;
+    let flag = cluster.path("go-on");
+    let mut holders = Vec::new();
+    for home in homes(&kernel).await {
+        let holder = cluster.kernel().await;
+        if !homes(&holder).await.contains(&home) {
+            migrate(cluster.client(), &holder, None, Some(&home))
+                .await
+                .expect("no panic");
+        }
+        holder.handover(Some(&home)).await;
+        let mut notebook = holder.notebook(cluster.client());
+        let cell = holding(&flag);
+        holders.push(tokio::spawn(async move { notebook.run(&cell).await }));
+        holds("its cell holds the GPU", LONG, async || {
+            let hosts = cluster.client().hosts(SHORT).await.unwrap_or_default();
+            let host = hosts.iter().find(|host| host.name == home);
+            host.is_some_and(|host| host.gpus.iter().any(|gpu| !gpu.lease.is_null()))
+        })
+        .await;
+    }
+    let free = spare(&cluster, &kernel).await;
+    let mut cell = Execute::new("kept.append(2); print(kept)");
+    cell.metadata = json!({"nbos": {"gpus": 1}});
+    let began = Instant::now();
+    let outcome = kernel.notebook(cluster.client()).run(&cell).await;
+    assert_eq!(outcome.stdout(), "[1, 2]\n", "{:?}", outcome.reply);
+    println!(
+        "a cell on hosts without a free GPU ran elsewhere after {:?}",
+        began.elapsed()
+    );
+    assert_eq!(kernel.executor().await, free);
+    std::fs::write(&flag, "").expect("the flag");
+    for holder in holders {
+        assert!(holder.await.expect("it ends").is_ok());
+    }
+}

@@ -7,6 +7,7 @@ use nbos_kernel::protocol::Relocate;
 use nbos_mesh::NodeName;
 
 use crate::choice::{Cluster, Need};
+use crate::load::HostLoad;
 use crate::state::KernelRecord;
 
 /// A cell says every second or so that it waits. What was decided for it needs about as long to help.
@@ -85,7 +86,7 @@ impl Demand {
             .filter(|(host, kernel, waits)| {
                 let record = &state.kernels[*kernel];
                 let there = record.replicas.iter().any(|placement| placement.host == **host);
-                there && record.moving.is_none() && !has_room(cluster, record, waits.need)
+                there && record.moving.is_none() && !has_room(cluster.loads, record, waits.need)
             })
             .max_by_key(|(host, kernel, waits)| (waits.times, std::cmp::Reverse((*kernel, *host))));
         let (host, kernel, _) = found?;
@@ -95,8 +96,8 @@ impl Demand {
 }
 
 /// One of the kernel's own hosts has what is needed free: nothing has to move.
-pub(crate) fn has_room(cluster: &Cluster<'_>, kernel: &KernelRecord, need: Need) -> bool {
-    let free = |host: &NodeName| cluster.loads.get(host).is_some_and(|load| load.free >= need.gpus);
+pub(crate) fn has_room(loads: &BTreeMap<NodeName, HostLoad>, kernel: &KernelRecord, need: Need) -> bool {
+    let free = |host: &NodeName| loads.get(host).is_some_and(|load| load.free >= need.gpus);
     kernel.replicas.iter().any(|placement| free(&placement.host))
 }
 
@@ -107,7 +108,6 @@ mod tests {
     use nbos_kernel::protocol::KernelSpec;
 
     use super::*;
-    use crate::load::HostLoad;
     use crate::state::{Command, ControlState};
 
     const SECOND: u64 = 1_000_000;

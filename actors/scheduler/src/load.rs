@@ -43,8 +43,13 @@ impl Loads {
 
     /// Those that are not stale.
     pub fn newest(&self) -> BTreeMap<NodeName, HostLoad> {
+        self.heard_within(STALE)
+    }
+
+    /// Those that are not older than this, nor stale.
+    pub(crate) fn heard_within(&self, age: Duration) -> BTreeMap<NodeName, HostLoad> {
         let loads = self.0.lock();
-        let fresh = loads.iter().filter(|(_, (heard, _))| heard.elapsed() < STALE);
+        let fresh = loads.iter().filter(|(_, (heard, _))| heard.elapsed() < age.min(STALE));
         fresh.map(|(host, (_, load))| (host.clone(), load.clone())).collect()
     }
 }

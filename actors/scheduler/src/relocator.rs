@@ -11,6 +11,8 @@ use crate::actor::{Arguments, unix_us};
 use crate::choice::{Need, When};
 use crate::demand::{Demand, has_room};
 use crate::moves::Why;
+use crate::protocol::Reply;
+use crate::state::Outcome;
 
 /// Between two looks at the hosts' lines: as often as they are told.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -91,7 +93,12 @@ impl State {
         // Who does not lead remembers it too: it may lead when the next one comes.
         let due = self.demand.hear(relocate, kernel, unix_us());
         let need = self.demand.need(kernel);
-        let helped = self.around.seen(&control, |cluster| has_room(cluster, kernel, need));
+        // What a host told before the cell came to stand in its line is no room for that cell.
+        let since = self
+            .around
+            .loads
+            .heard_within(Duration::from_micros(relocate.waited_us));
+        let helped = has_room(&since, kernel, need);
         if due && !helped && kernel.moving.is_none() && self.around.leads() {
             self.begin(kernel.id, None, need, Why::Room);
         }
@@ -114,8 +121,13 @@ impl State {
         let around = self.around.clone();
         tokio::spawn(async move {
             let wish = (from, None);
-            let reply = around.begin_move(kernel, wish, Some(need), When::Now, why).await;
-            tracing::info!(%kernel, why = why.name(), ?reply, "a replica should follow the free gpus");
+            match around.begin_move(kernel, wish, Some(need), When::Now, why).await {
+                Reply::Outcome(Outcome::Done | Outcome::Kernel(_)) => {
+                    tracing::info!(%kernel, why = why.name(), "a replica follows the free gpus")
+                }
+                // Asked again while the cell waits.
+                refused => tracing::debug!(%kernel, why = why.name(), ?refused, "no replica can follow the free gpus"),
+            }
         });
     }
 }

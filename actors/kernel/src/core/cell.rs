@@ -95,8 +95,8 @@ pub(super) struct Cell {
     pub(super) interrupt_at_start: bool,
     /// The right to run was lost.
     pub(super) fenced: bool,
-    /// The ledger ended the lease of its GPUs before the code ran.
-    pub(super) lease_lost: bool,
+    /// Why the ledger ended the lease of its GPUs.
+    pub(super) lease_lost: Option<String>,
     /// Which process ran it: a later one does not hold its effect.
     pub(super) ran_in: u64,
 }
@@ -125,7 +125,7 @@ impl Cell {
             not_stored: None,
             interrupt_at_start: false,
             fenced: false,
-            lease_lost: false,
+            lease_lost: None,
             ran_in: 0,
         }
     }
@@ -153,7 +153,7 @@ impl Core {
             return;
         };
         match cell.phase {
-            Phase::Ready { .. } if cell.lease_lost => self.cell_lost_child(),
+            Phase::Ready { .. } if cell.lease_lost.is_some() => self.cell_lost_child(),
             Phase::Ready { seq } if self.child_is_current_before(seq) && self.run_after <= self.now => self.run(seq),
             Phase::Running { seq }
                 if cell.reply.is_some()
@@ -317,9 +317,14 @@ impl Core {
     }
 
     /// The ledger took the GPUs back.
-    pub(super) fn lease_lost(&mut self) {
+    pub(super) fn lease_lost(&mut self, why: String) {
         if let Some(cell) = self.cell.as_mut() {
-            cell.lease_lost = matches!(cell.phase, Phase::Starting | Phase::Ready { .. });
+            if matches!(
+                cell.phase,
+                Phase::Starting | Phase::Ready { .. } | Phase::Running { .. }
+            ) {
+                cell.lease_lost = Some(why);
+            }
         } else {
             self.forget_lent();
         }

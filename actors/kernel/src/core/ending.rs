@@ -55,7 +55,7 @@ impl Core {
         };
         let seq = match cell.phase {
             Phase::Running { seq } | Phase::Storing { seq } => seq,
-            Phase::Ready { seq } if self.child_failure().is_some() || cell.lease_lost => seq,
+            Phase::Ready { seq } if self.child_failure().is_some() || cell.lease_lost.is_some() => seq,
             Phase::Asking { .. }
             | Phase::Moving { .. }
             | Phase::Leasing
@@ -64,18 +64,15 @@ impl Core {
             | Phase::Ready { .. }
             | Phase::Committing { .. } => return,
         };
-        let reason = if cell.fenced || cell.lease_lost {
+        let reason = if cell.fenced || cell.lease_lost.is_some() {
             AbortReason::ExecutorLost
         } else if cell.not_stored.is_some() {
             AbortReason::NotStored
         } else {
             AbortReason::KernelDied
         };
-        let cause = if cell.lease_lost {
-            Some("the lease of its GPUs ended before it ran".to_owned())
-        } else {
-            cell.not_stored.as_ref().map(Failure::to_string)
-        };
+        let not_stored = || cell.not_stored.as_ref().map(Failure::to_string);
+        let cause = cell.lease_lost.clone().or_else(not_stored);
         if let Some(arrival) = cell.arrival {
             // Found after the cell's own change, which is lost: no session has that.
             self.scrubs.retain(|scrub| scrub.arrival < arrival);

@@ -93,7 +93,9 @@ pub(crate) enum Event {
         place: Option<Place>,
     },
     /// The ledger no longer grants the running cell its GPUs.
-    LeaseLost,
+    LeaseLost {
+        why: String,
+    },
     Tick {
         /// Time since a majority of the replicas' hosts, this one included, was last heard from.
         quorum_silent_us: Micros,

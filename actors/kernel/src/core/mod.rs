@@ -226,7 +226,7 @@ impl Core {
             Event::Scrubbed { asked, version } => self.scrub_answered(asked, version),
             Event::Moved { msg_id, done } => self.moved(&msg_id, done),
             Event::Leased { msg_id, result } => self.leased(&msg_id, result),
-            Event::LeaseLost => self.lease_lost(),
+            Event::LeaseLost { why } => self.lease_lost(why),
             Event::Room { election, host, result } => self.room_answered(election, host, result),
             Event::Place { election, host, place } => self.place_answered(election, host, place),
             Event::Tick { quorum_silent_us } => self.tick(quorum_silent_us),

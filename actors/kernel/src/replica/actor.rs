@@ -216,10 +216,12 @@ impl Actor for Replica {
             }
             Message::Tick => state.tick(),
             Message::Leased { asked, msg_id, lease } => state.leased(asked, msg_id, lease),
-            Message::LeaseLost(id) => {
+            Message::LeaseLost(id, error) => {
                 if state.lease.as_ref().is_some_and(|lease| lease.id == id) {
                     state.lease = None;
-                    state.step(Event::LeaseLost);
+                    state.step(Event::LeaseLost {
+                        why: format!("{}: {error}", error.code()),
+                    });
                 }
             }
             Message::Info(port) => {

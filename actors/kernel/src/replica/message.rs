@@ -29,7 +29,7 @@ pub(super) enum Message {
         lease: Result<nbos_gpu::Lease, nbos_gpu::Error>,
     },
     /// The lease of the running cell could not be renewed.
-    LeaseLost(nbos_gpu::LeaseId),
+    LeaseLost(nbos_gpu::LeaseId, nbos_gpu::Error),
     /// What became of an event too large to be cast.
     LargeSent {
         gateway: NodeName,
@@ -62,7 +62,7 @@ impl TryFrom<Message> for Delivery {
             | Message::PeersChanged
             | Message::Tick
             | Message::Leased { .. }
-            | Message::LeaseLost(_)
+            | Message::LeaseLost(..)
             | Message::LargeSent { .. }
             | Message::Info(_)
             | Message::Blobs(_) => Err(()),

@@ -509,7 +509,7 @@ impl State {
         tokio::spawn(async move {
             if let Err(error @ nbos_gpu::Error::Refused(_)) = gpus.renew(id).await {
                 tracing::warn!(%error, lease = %id, "gpu lease lost");
-                let _ = myself.cast(Message::LeaseLost(id));
+                let _ = myself.cast(Message::LeaseLost(id, error));
             }
         });
     }

@@ -487,7 +487,9 @@ impl World {
                         self.begin(
                             node,
                             What::Answer {
-                                event: Event::LeaseLost,
+                                event: Event::LeaseLost {
+                                    why: "its time was over".to_owned(),
+                                },
                             },
                         );
                     }
