@@ -156,20 +156,14 @@ impl Boot<'_> {
             return Ok(ControlHandle::remote(mesh.clone(), nodes));
         };
         let (machine, view) = ControlMachine::new();
+        let founders = members.iter().map(|(node, number)| (ReplicaId(*number), node.clone()));
         let group = groups
-            .start(
+            .found(
                 GroupId::control(),
                 ReplicaId(*number),
+                &founders.collect(),
                 Box::new(machine),
                 GroupOptions::control(),
-            )
-            .await?;
-        group
-            .initialize(
-                members
-                    .iter()
-                    .map(|(node, number)| (ReplicaId(*number), node.clone()))
-                    .collect(),
             )
             .await?;
         let hosts = self.config.with_role(Role::Host);

@@ -49,15 +49,46 @@ async fn commands_are_applied_everywhere_in_one_order_whoever_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn initialize_may_be_repeated() {
+async fn a_replica_may_be_founded_again() {
     let cluster = Cluster::start(3).await;
-    let replicas = cluster.group("g", options()).await;
+    let mut replicas = cluster.group("g", options()).await;
     propose(&replicas[0].0, 0).await;
-    for (group, _) in &replicas {
-        group.initialize(three()).await.unwrap();
+    let id = replicas[1].0.id().clone();
+    for node in 1..=3 {
+        cluster.groups(node).stop(&id).await.unwrap();
+        replicas[node as usize - 1] = cluster.found(&id, node, options()).await;
     }
     propose(&replicas[1].0, 1).await;
     all_equal(&replicas, &commands(2)).await;
+    let other = GroupId::new("other").unwrap();
+    let stranger = cluster.groups(1);
+    let refused = stranger
+        .found(other, ReplicaId(7), &three(), Box::new(Journal::default()), options())
+        .await;
+    assert_eq!(refused.map(|_| ()).unwrap_err().code(), "NB0307");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_founder_leads_whoever_comes_late() {
+    let cluster = Cluster::start(3).await;
+    // Nobody's election timeout ends before the test's own patience, and no round follows the one that finds nobody.
+    let slow = GroupOptions {
+        election_min: 4 * LONG,
+        election_max: 5 * LONG,
+        ..options()
+    };
+    for order in [[1, 2, 3], [2, 3, 1], [3, 1, 2]] {
+        let id = GroupId::new(format!("late-{}", order[0])).unwrap();
+        let mut replicas = BTreeMap::new();
+        for node in order {
+            replicas.insert(node, cluster.found(&id, node, slow).await);
+        }
+        let replicas: Vec<_> = replicas.into_values().collect();
+        assert_eq!(leader(&replicas).await, 0);
+        propose(&replicas[2].0, 0).await;
+        all_equal(&replicas, &commands(1)).await;
+        assert_eq!(replicas[0].0.status().term, 1, "one round was enough");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,19 +1,16 @@
 //! The handle of a group.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use nbos_mesh::NodeName;
 use openraft::async_runtime::watch::WatchReceiver;
-use openraft::errors::{InitializeError, RaftError};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::Error;
 use crate::id::{GroupId, ReplicaId};
-use crate::members;
 use crate::replica::Replica;
 use crate::status::Status;
 use crate::wire::{Outcome, Shape, Work};
@@ -35,23 +32,6 @@ impl Group {
 
     pub fn replica(&self) -> ReplicaId {
         self.replica.me()
-    }
-
-    /// Gives a new group its members. May be called on one of them or on all, with the same members; on a group that
-    /// has members it changes nothing.
-    pub async fn initialize(&self, members: BTreeMap<ReplicaId, NodeName>) -> Result<(), Error> {
-        let raft = self.replica.raft()?;
-        let first = members.keys().next() == Some(&self.replica.me());
-        match raft.initialize(members::first(members)).await {
-            // One of them campaigns at once, so that nobody waits for an election timeout.
-            Ok(()) if first => self.replica.campaign(&raft).await.map(|_| ()),
-            Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
-            Err(RaftError::APIError(InitializeError::NotInMembers(_))) => Err(Error::NotMember {
-                group: self.id().clone(),
-                replica: self.replica(),
-            }),
-            Err(RaftError::Fatal(_)) => Err(self.replica.stopped()),
-        }
     }
 
     /// Has the group apply a command and returns what its state machine answered.
@@ -145,7 +125,7 @@ impl Group {
         self.change(Work::Transfer { to }, within).await
     }
 
-    /// Makes the group consist of exactly these voters and learners; those that are new must be running and not be initialized.
+    /// Makes the group consist of exactly these voters and learners; those that are new must be running with an empty log.
     /// Returns when the change is committed. Asking again after an error goes on where it was cut off.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::actor::RaftGroup;
 use crate::error::Error;
+use crate::founding::{self, Age};
 use crate::group::Group;
 use crate::id::{GroupId, ReplicaId};
 use crate::machine::Machine;
@@ -76,7 +77,36 @@ impl Groups {
         })
     }
 
-    /// Runs a replica: resumed from the log when that knows it, else empty and waiting to be initialized or added.
+    /// Runs a replica of a group that begins with these members, of which it is one: resumed from the log when that knows it. Each of
+    /// them is founded with the same members, on its node.
+    ///
+    /// # Errors
+    /// [`Error::NotMember`] when it is none of them, [`Error::LogFailed`], and those of [`Self::start`].
+    pub async fn found(
+        &self,
+        group: GroupId,
+        replica: ReplicaId,
+        founders: &BTreeMap<ReplicaId, NodeName>,
+        machine: Box<dyn StateMachine>,
+        options: GroupOptions,
+    ) -> Result<Group, Error> {
+        if !founders.contains_key(&replica) {
+            return Err(Error::NotMember { group, replica });
+        }
+        if self.get(&group).is_some() {
+            return Err(Error::AlreadyRunning { group });
+        }
+        let store = self.inner.log.store(&(group.clone(), replica));
+        let begun = founding::begin(store, founders).await;
+        let age = begun.map_err(|why| Error::LogFailed { why })?;
+        let group = self.start(group, replica, machine, options).await?;
+        if age == Age::Newborn {
+            founding::assemble(group.clone(), founders);
+        }
+        Ok(group)
+    }
+
+    /// Runs a replica: resumed from the log when that knows it, else empty and waiting to be added.
     ///
     /// # Errors
     /// [`Error::AlreadyRunning`] when the group runs here. [`Error::SnapshotDamaged`], [`Error::Internal`].

@@ -11,6 +11,7 @@ mod actor;
 mod calm;
 mod campaigns;
 mod error;
+mod founding;
 mod group;
 mod groups;
 mod id;

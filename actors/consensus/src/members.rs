@@ -138,14 +138,6 @@ pub(crate) async fn transfer(
     }
 }
 
-/// The members a new group begins with, as openraft wants them.
-pub(crate) fn first(members: BTreeMap<ReplicaId, NodeName>) -> BTreeMap<u64, Home> {
-    members
-        .into_iter()
-        .map(|(id, node)| (id.0, Home(node.to_string())))
-        .collect()
-}
-
 fn current(raft: &Raft) -> StoredMembership {
     raft.metrics().borrow_watched().membership_config.as_ref().clone()
 }

@@ -189,11 +189,13 @@ mod tests {
             .unwrap();
         let id = GroupId::control();
         let group = groups
-            .start(id, ReplicaId(1), Box::new(Journal::default()), options())
-            .await
-            .unwrap();
-        group
-            .initialize(BTreeMap::from([(ReplicaId(1), mesh.local().clone())]))
+            .found(
+                id,
+                ReplicaId(1),
+                &BTreeMap::from([(ReplicaId(1), mesh.local().clone())]),
+                Box::new(Journal::default()),
+                options(),
+            )
             .await
             .unwrap();
         assert_eq!(

@@ -89,6 +89,10 @@ impl Replica {
                     Outcome::NotLeader(self.status.borrow().leader.clone())
                 })
             }
+            Ask::Here => {
+                self.meet(raft).await?;
+                Reply::Noted
+            }
             Ask::Park { vote, last, round } => Reply::Parked(self.agree_to_rest(raft, vote, last, round)),
         })
     }

@@ -201,15 +201,22 @@ impl Cluster {
         (started.unwrap(), journal)
     }
 
+    /// Founds replica `node` of a group of three on that node.
+    pub(crate) async fn found(&self, group: &GroupId, node: u64, options: GroupOptions) -> (Group, Journal) {
+        let (id, journal) = (ReplicaId(node), Journal::default());
+        let founded = self
+            .groups(node)
+            .found(group.clone(), id, &three(), Box::new(journal.clone()), options)
+            .await;
+        (founded.unwrap(), journal)
+    }
+
     /// Starts a group of three on the first three nodes.
     pub(crate) async fn group(&self, name: &str, options: GroupOptions) -> Vec<(Group, Journal)> {
         let id = GroupId::new(name).unwrap();
         let mut replicas = Vec::new();
         for node in 1..=3 {
-            replicas.push(self.run(&id, node, options).await);
-        }
-        for (group, _) in &replicas {
-            group.initialize(three()).await.unwrap();
+            replicas.push(self.found(&id, node, options).await);
         }
         replicas
     }

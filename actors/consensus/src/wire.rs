@@ -48,6 +48,8 @@ pub(crate) enum Ask {
         last: LogId,
         round: u64,
     },
+    /// A new group's replica has come to be and can vote.
+    Here,
 }
 
 /// What only a leader can do.
@@ -90,6 +92,7 @@ pub(crate) enum Reply {
     Snapshot(SnapshotResponse<Types>),
     Work(Outcome),
     Parked(bool),
+    Noted,
 }
 
 /// How an attempt at some work ended.

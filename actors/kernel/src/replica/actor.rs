@@ -136,17 +136,20 @@ impl Actor for Replica {
             // Left by an earlier life of this actor that ended in a panic.
             surroundings.groups.stop(&id).await?;
         }
-        let group = surroundings
-            .groups
-            .start(id, replica, Box::new(machine), GroupOptions::kernel())
-            .await?;
-        if identity
+        let founders: BTreeMap<ReplicaId, NodeName> = identity
             .founders
             .iter()
-            .any(|founder| founder.replica == identity.replica)
-        {
-            form_group(&identity, &group);
-        }
+            .map(|Member { replica, host }| (ReplicaId(*replica), host.clone()))
+            .collect();
+        let (groups, machine) = (&surroundings.groups, Box::new(machine));
+        let group = if founders.contains_key(&replica) {
+            // The first of them is the one that users begin with.
+            groups
+                .found(id, replica, &founders, machine, GroupOptions::kernel())
+                .await?
+        } else {
+            groups.start(id, replica, machine, GroupOptions::kernel()).await?
+        };
         surroundings
             .mesh
             .register(&replica_path(identity.kernel), myself.get_derived());
@@ -457,33 +460,6 @@ fn peers_of(identity: &Identity, local: &NodeName) -> Peers {
 
 fn group_id(identity: &Identity) -> Result<GroupId, nbos_consensus::Error> {
     GroupId::new(identity.kernel.to_string())
-}
-
-/// Every founder proposes the same first configuration; the one with the lowest id stands for election at once.
-fn form_group(identity: &Identity, group: &Group) {
-    let members: BTreeMap<ReplicaId, NodeName> = identity
-        .founders
-        .iter()
-        .map(|Member { replica, host }| (ReplicaId(*replica), host.clone()))
-        .collect();
-    let group = group.clone();
-    let kernel = identity.kernel;
-    // The first replica is the one that users begin with. Its first round may come before the others have the group: asked
-    // again, they need not wait for an election timeout.
-    let newborn = group.status().last_log.is_none();
-    let first = members.keys().next() == Some(&ReplicaId(identity.replica));
-    tokio::spawn(async move {
-        let began = Instant::now();
-        if let Err(error) = group.initialize(members).await {
-            return tracing::warn!(%error, %kernel, "kernel group not formed");
-        }
-        if newborn && first {
-            match group.elect().await {
-                Ok(()) => tracing::debug!(%kernel, took = ?began.elapsed(), "kernel group formed"),
-                Err(error) => tracing::info!(%error, %kernel, "kernel group has yet to elect a leader"),
-            }
-        }
-    });
 }
 
 fn watch_peers(around: &Surroundings, replica: ActorRef<Message>) -> tokio::task::JoinHandle<()> {
